@@ -1,0 +1,63 @@
+package topology
+
+import "strings"
+
+// String is the key as people see it in logs, errors and cookies' sources:
+// "Endpoint acme/web1", "Host h1".
+func (k Key) String() string {
+	if k.Tenant == "" {
+		return string(k.Kind) + " " + k.Name
+	}
+	return string(k.Kind) + " " + k.Tenant + "/" + k.Name
+}
+
+// Less orders keys by kind, tenant and name.
+func (k Key) Less(o Key) bool {
+	if k.Kind != o.Kind {
+		return k.Kind < o.Kind
+	}
+	if k.Tenant != o.Tenant {
+		return strings.Compare(k.Tenant, o.Tenant) < 0
+	}
+	return k.Name < o.Name
+}
+
+// Key implements Object.
+func (t *Tenant) Key() Key { return Key{Kind: KindTenant, Name: t.Metadata.Name} }
+
+// Key implements Object.
+func (n *Network) Key() Key { return Key{KindNetwork, n.Metadata.Tenant, n.Metadata.Name} }
+
+// Key implements Object.
+func (r *Router) Key() Key { return Key{KindRouter, r.Metadata.Tenant, r.Metadata.Name} }
+
+// Key implements Object.
+func (e *Endpoint) Key() Key { return Key{KindEndpoint, e.Metadata.Tenant, e.Metadata.Name} }
+
+// Key implements Object.
+func (h *Host) Key() Key { return Key{Kind: KindHost, Name: h.Metadata.Name} }
+
+// Meta implements Object.
+func (t *Tenant) Meta() *Metadata { return &t.Metadata }
+
+// Meta implements Object.
+func (n *Network) Meta() *Metadata { return &n.Metadata }
+
+// Meta implements Object.
+func (r *Router) Meta() *Metadata { return &r.Metadata }
+
+// Meta implements Object.
+func (e *Endpoint) Meta() *Metadata { return &e.Metadata }
+
+// Meta implements Object.
+func (h *Host) Meta() *Metadata { return &h.Metadata }
+
+// NetworkKey is the key of the endpoint's network.
+func (e *Endpoint) NetworkKey() Key {
+	return Key{KindNetwork, e.Metadata.Tenant, e.Spec.Network}
+}
+
+// NetworkKey is the key of one of the router's networks.
+func (r *Router) NetworkKey(name string) Key {
+	return Key{KindNetwork, r.Metadata.Tenant, name}
+}
