@@ -3,6 +3,7 @@ package topology
 import (
 	"fmt"
 	"net"
+	"net/netip"
 )
 
 // MAC is an Ethernet address. The zero value means "not set".
@@ -40,4 +41,13 @@ func (m *MAC) UnmarshalText(b []byte) error {
 	v, err := ParseMAC(string(b))
 	*m = v
 	return err
+}
+
+// GatewayMAC is the MAC address of every router. No endpoint can have it.
+var GatewayMAC = MAC{0x0e, 0x64, 0x76, 0x00, 0x00, 0x01}
+
+// LinkLocal is the IPv6 link-local address that is derived from the MAC
+// (RFC 4291, appendix A).
+func (m MAC) LinkLocal() netip.Addr {
+	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
 }
