@@ -1,0 +1,181 @@
+package controller
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/pipeline"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// flush compiles what is dirty into the feeds, and then brings plans up to date,
+// so that a new follower of a feed gets the newest state at once. It returns the
+// bindings to be stored.
+func (c *Controller) flush() []*endpoint {
+	d := c.dirty
+	c.dirty = newDirty()
+	for h := range d.base {
+		c.compileBase(h)
+	}
+	for e := range d.local {
+		c.compileLocal(e)
+	}
+	for k := range d.flood {
+		c.compileFlood(k.host, k.net)
+	}
+	for e := range d.remote {
+		c.compileRemote(e)
+	}
+	for n := range d.members {
+		c.compileMembers(n)
+	}
+	for r := range d.routers {
+		c.compileRouter(r)
+	}
+	grown := map[*host][]*follow{}
+	for h := range d.plans {
+		grown[h] = c.plan(h)
+	}
+	c.awaitPlans(d, grown)
+	for o := range d.phases {
+		c.dirty.phases[o] = true
+	}
+	stored := make([]*endpoint, 0, len(d.bindings))
+	for e := range d.bindings {
+		stored = append(stored, e)
+	}
+	return stored
+}
+
+// awaitPlans has the objects that made hosts follow more feeds wait for those.
+func (c *Controller) awaitPlans(d dirty, grown map[*host][]*follow) {
+	for e := range d.local {
+		if e.host != nil {
+			c.await(&e.object, grown[e.host])
+		}
+	}
+	for r := range d.routers {
+		for _, n := range r.nets {
+			for h := range n.hosts {
+				c.await(&r.object, grown[h])
+			}
+		}
+	}
+}
+
+func (c *Controller) compileBase(h *host) {
+	if !h.vtep().IsValid() {
+		return
+	}
+	var entries []openflow.Entry
+	for _, m := range pipeline.BaseMeters() {
+		e, err := openflow.EncodeMeter(m)
+		if err != nil {
+			c.log.Error().Err(err).Msg("encoding a meter")
+			continue
+		}
+		entries = append(entries, e)
+	}
+	c.setEntries(&h.object, h.feed, pipeline.BaseSource, append(entries, c.seal(pipeline.BaseSource, pipeline.Base(h.vtep()))...))
+}
+
+func (c *Controller) compileLocal(e *endpoint) {
+	if e.localOn != nil && e.localOn != e.host {
+		c.set(&e.object, e.localOn.feed, nil)
+		e.localOn = nil
+	}
+	if e.host != nil {
+		c.set(&e.object, e.host.feed, pipeline.EndpointLocal(e.net.spec, e.spec, e.binding.OFPort))
+		e.localOn = e.host
+	}
+}
+
+func (c *Controller) compileRemote(e *endpoint) {
+	if e.host == nil || !e.host.vtep().IsValid() {
+		c.set(&e.object, e.net.feed, nil)
+		return
+	}
+	c.set(&e.object, e.net.feed, pipeline.EndpointRemote(e.net.spec, e.spec, e.host.vtep()))
+}
+
+func (c *Controller) compileFlood(h *host, n *network) {
+	var ports []uint32
+	for e := range h.endpoints {
+		if e.net == n {
+			ports = append(ports, e.binding.OFPort)
+		}
+	}
+	slices.Sort(ports)
+	c.set(&n.object, h.feed, pipeline.NetworkLocal(n.spec, ports))
+}
+
+func (c *Controller) compileMembers(n *network) {
+	var m pipeline.Members
+	for h := range n.hosts {
+		if h.vtep().IsValid() {
+			m.VTEPs = append(m.VTEPs, h.vtep())
+		}
+	}
+	slices.SortFunc(m.VTEPs, netip.Addr.Compare)
+	for e := range n.endpoints {
+		for _, a := range e.spec.Spec.AllowedAddresses {
+			m.Shared = append(m.Shared, a.Prefix)
+			if !a.MAC.IsZero() && a.MAC != e.spec.Allocated.MAC {
+				m.SharedMACs = append(m.SharedMACs, a.MAC)
+			}
+		}
+	}
+	slices.SortFunc(m.Shared, func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	})
+	m.Shared = slices.Compact(m.Shared)
+	slices.SortFunc(m.SharedMACs, func(a, b topology.MAC) int { return slices.Compare(a[:], b[:]) })
+	m.SharedMACs = slices.Compact(m.SharedMACs)
+	c.set(&n.object, n.feed, pipeline.Network(n.spec, m))
+}
+
+func (c *Controller) compileRouter(r *router) {
+	nets := make([]*topology.Network, len(r.nets))
+	for i, n := range r.nets {
+		nets[i] = n.spec
+	}
+	c.set(&r.object, r.feed, pipeline.Router(r.spec, nets))
+}
+
+// set makes flows the object's whole part of a feed, and has the object wait for
+// the feed's followers.
+func (c *Controller) set(o *object, f *follow, flows []openflow.Flow) {
+	owner := o.key.String()
+	c.setEntries(o, f, owner, c.seal(owner, flows))
+}
+
+func (c *Controller) setEntries(o *object, f *follow, owner string, entries []openflow.Entry) {
+	before := f.Seq()
+	seq := f.Set(owner, entries)
+	if seq == before {
+		return
+	}
+	for r := range o.refused {
+		if r.feed == f {
+			delete(o.refused, r)
+		}
+	}
+	c.awaitSeq(o, f, seq)
+}
+
+func (c *Controller) seal(source string, flows []openflow.Flow) []openflow.Entry {
+	if len(flows) == 0 {
+		return nil
+	}
+	c.metrics.fragments.Inc()
+	entries, err := openflow.Seal(source, flows)
+	if err != nil {
+		// A flow that has no wire form is a defect of the compiler; the rest of the
+		// network must not suffer from it.
+		c.log.Error().Err(err).Str("source", source).Msg("encoding flows")
+		c.metrics.compileErrors.Inc()
+	}
+	return entries
+}

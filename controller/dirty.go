@@ -1,0 +1,28 @@
+package controller
+
+// dirty is what has to be compiled again. Changes only mark; flush compiles each
+// marked fragment once, however many changes marked it.
+type dirty struct {
+	base     map[*host]bool     // Base
+	local    map[*endpoint]bool // EndpointLocal
+	remote   map[*endpoint]bool // EndpointRemote
+	members  map[*network]bool  // Network
+	flood    map[hostNet]bool   // NetworkLocal
+	routers  map[*router]bool   // Router
+	plans    map[*host]bool     // the set of feeds that the host follows
+	bindings map[*endpoint]bool // to be stored
+	phases   map[*object]bool   // may have reached another phase
+}
+
+type hostNet struct {
+	host *host
+	net  *network
+}
+
+func newDirty() dirty {
+	return dirty{
+		base: map[*host]bool{}, local: map[*endpoint]bool{}, remote: map[*endpoint]bool{},
+		members: map[*network]bool{}, flood: map[hostNet]bool{}, routers: map[*router]bool{},
+		plans: map[*host]bool{}, bindings: map[*endpoint]bool{}, phases: map[*object]bool{},
+	}
+}

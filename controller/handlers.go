@@ -1,0 +1,238 @@
+package controller
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"slices"
+
+	"github.com/dovetail-sdn/dovetail/ofctrl"
+	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/ovsdb"
+	"github.com/dovetail-sdn/dovetail/pipeline"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// onSwitch runs f in the loop with the host of a datapath id, if there is one.
+func (c *Controller) onSwitch(dpid uint64, f func(h *host)) {
+	c.inbox.post(func() {
+		if h := c.model.byDPID[dpid]; h != nil {
+			f(h)
+		}
+	})
+}
+
+// onHost runs f in the loop with a host. A host that has just registered may
+// still be on its way through the store: f is tried again when it is there.
+func (c *Controller) onHost(name string, f func(h *host)) {
+	c.inbox.post(func() {
+		if h := c.model.hosts[name]; h != nil {
+			f(h)
+		}
+	})
+}
+
+// Connected implements ofctrl.Handler.
+func (c *Controller) Connected(dpid uint64, remote net.Addr) {
+	c.onSwitch(dpid, func(h *host) { c.log.Info().Str("host", h.key.Name).Stringer("remote", remote).Msg("OpenFlow session") })
+}
+
+// Disconnected implements ofctrl.Handler.
+func (c *Controller) Disconnected(dpid uint64, err error) {
+	c.onSwitch(dpid, func(h *host) {
+		if !h.openflowUp {
+			return
+		}
+		h.openflowUp, h.awaySince = false, c.now()
+		c.metrics.hosts.WithLabelValues("openflow").Dec()
+		c.log.Info().Str("host", h.key.Name).Err(err).Msg("OpenFlow session ended")
+		c.event(topology.EventHostDown, h.key, h.key.Name, fmt.Sprintf("the OpenFlow session ended: %v", err))
+		c.dirty.phases[&h.object] = true
+		// The switch may have lost what it knew of its neighbours.
+		c.probeAgain(h)
+	})
+}
+
+// Acked implements ofctrl.Handler. The first acknowledgement says that the switch
+// was compared with its plan.
+func (c *Controller) Acked(dpid uint64) { c.inbox.postAck(dpid) }
+
+func (c *Controller) acked(dpid uint64) {
+	h := c.model.byDPID[dpid]
+	if h == nil {
+		return
+	}
+	if _, ok := c.switches.Acked(dpid, h.feed.Feed); ok && !h.openflowUp {
+		h.openflowUp = true
+		c.metrics.hosts.WithLabelValues("openflow").Inc()
+		c.event(topology.EventHostUp, h.key, h.key.Name, "the switch is as planned")
+		c.dirty.phases[&h.object] = true
+		for e := range h.endpoints {
+			c.unsettled(e)
+		}
+	}
+	for f := range h.follows {
+		if len(f.pending) > 0 {
+			c.sweep[f] = true
+		}
+	}
+}
+
+// Refused implements ofctrl.Handler.
+func (c *Controller) Refused(dpid uint64, feed *ofctrl.Feed, owner string, err error) {
+	c.onSwitch(dpid, func(h *host) {
+		c.log.Error().Str("host", h.key.Name).Str("owner", owner).Err(err).Msg("the switch refused")
+		for f := range h.follows {
+			if f.Feed == feed {
+				c.refused(h, f, owner, err)
+				return
+			}
+		}
+	})
+}
+
+func (c *Controller) refused(h *host, f *follow, owner string, err error) {
+	o := &h.object
+	if owner != pipeline.BaseSource {
+		key, perr := topology.ParseKey(owner)
+		if o = c.object(key); perr != nil || o == nil {
+			return
+		}
+	}
+	if o.refused == nil {
+		o.refused = map[refusal]string{}
+	}
+	o.refused[refusal{h.key.Name, f}] = err.Error()
+	c.dirty.phases[o] = true
+}
+
+// PacketIn implements ofctrl.Handler.
+func (c *Controller) PacketIn(dpid uint64, pkt openflow.PacketIn) {
+	if id, ok := pipeline.ProbeID(pkt); ok {
+		c.inbox.postPacket(func() {
+			if h := c.model.byDPID[dpid]; h != nil {
+				c.probeArrived(h, id)
+			}
+		})
+		return
+	}
+	pkt.Fields, pkt.Data = slices.Clone(pkt.Fields), bytes.Clone(pkt.Data)
+	c.inbox.postPacket(func() {
+		port, frame, ok := pipeline.ICMPError(pkt)
+		if !ok {
+			return
+		}
+		if err := c.switches.PacketOut(dpid, openflow.PortController, []openflow.Action{openflow.Output{Port: port}}, frame); err == nil {
+			c.metrics.icmpErrors.Inc()
+		}
+	})
+}
+
+// Drift implements ofctrl.Handler.
+func (c *Controller) Drift(dpid uint64, d ofctrl.Drift) {
+	c.metrics.drift.WithLabelValues(string(d.Kind)).Inc()
+	c.onSwitch(dpid, func(h *host) {
+		what := fmt.Sprintf("%s entry put right: table %d, priority %d, cookie %#x", d.Kind, d.ID.Table, d.ID.Priority, d.ID.Cookie)
+		switch d.ID.Kind {
+		case openflow.EntryGroup:
+			what = fmt.Sprintf("%s group %d put right", d.Kind, d.ID.Number)
+		case openflow.EntryMeter:
+			what = fmt.Sprintf("%s meter %d put right", d.Kind, d.ID.Number)
+		}
+		key := h.key
+		if d.Owner != "" {
+			if k, err := topology.ParseKey(d.Owner); err == nil {
+				key = k
+			}
+		}
+		c.event(topology.EventRepaired, key, h.key.Name, what)
+	})
+}
+
+// Rejected implements ofctrl.Handler and ovsdb.Handler.
+func (c *Controller) Rejected(remote net.Addr, err error) {
+	c.log.Warn().Stringer("remote", remote).Err(err).Msg("connection refused")
+	c.event(topology.EventHostRejected, topology.Key{Kind: topology.KindHost}, "", fmt.Sprintf("%s: %v", remote, err))
+}
+
+// HostSeen implements ovsdb.Handler: a host registers itself.
+func (c *Controller) HostSeen(ctx context.Context, info ovsdb.HostInfo) (ovsdb.Assignment, error) {
+	if other := c.hostWithVTEP(info); other != "" {
+		return ovsdb.Assignment{}, fmt.Errorf("VTEP address %s is host %s's: give each host its own with ovs-vsctl set Open_vSwitch . external_ids:dovetail-encap-ip=ADDRESS", info.EncapIP, other)
+	}
+	obj, err := c.intent.RegisterHost(ctx, info.SystemID, topology.HostAllocation{
+		EncapIP: info.EncapIP, Hostname: info.Hostname, BridgeMappings: info.BridgeMappings,
+		DatapathType: info.DatapathType, Version: info.Version, UnderlayMTU: info.UnderlayMTU,
+	})
+	if err != nil {
+		return ovsdb.Assignment{}, fmt.Errorf("registering host %s: %w", info.SystemID, err)
+	}
+	// The switch dials in as soon as it is told to; its plan must be known by then.
+	if err := c.caughtUp(ctx, obj.Metadata.Revision); err != nil {
+		return ovsdb.Assignment{}, fmt.Errorf("registering host %s: %w", info.SystemID, err)
+	}
+	c.onHost(info.SystemID, func(h *host) {
+		if !h.ovsdbUp {
+			h.ovsdbUp = true
+			c.metrics.hosts.WithLabelValues("ovsdb").Inc()
+			c.log.Info().Str("host", h.key.Name).Msg("OVSDB session")
+		}
+		c.dirty.phases[&h.object] = true
+	})
+	return ovsdb.Assignment{DatapathID: obj.Allocated.DatapathID, Controller: c.target(info.Local)}, nil
+}
+
+func (c *Controller) hostWithVTEP(info ovsdb.HostInfo) string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for name, h := range c.model.hosts {
+		if name != info.SystemID && info.EncapIP.IsValid() && h.vtep() == info.EncapIP {
+			return name
+		}
+	}
+	return ""
+}
+
+// HostReady implements ovsdb.Handler.
+func (c *Controller) HostReady(name string) {
+	c.onHost(name, func(h *host) {
+		h.ready = true
+		c.dirty.phases[&h.object] = true
+	})
+}
+
+// HostPorts implements ovsdb.Handler.
+func (c *Controller) HostPorts(name string, ports []ovsdb.Port) {
+	ports = slices.Clone(ports)
+	c.onHost(name, func(h *host) { c.portsReported(h, ports) })
+}
+
+// HostRepaired implements ovsdb.Handler.
+func (c *Controller) HostRepaired(name, what string) {
+	c.metrics.repairs.Inc()
+	c.onHost(name, func(h *host) {
+		c.log.Warn().Str("host", name).Str("what", what).Msg("OVSDB row put right")
+		c.event(topology.EventRepaired, h.key, name, what)
+	})
+}
+
+// HostProblem implements ovsdb.Handler.
+func (c *Controller) HostProblem(name, problem string) {
+	c.onHost(name, func(h *host) {
+		h.problem = problem
+		c.dirty.phases[&h.object] = true
+	})
+}
+
+// HostGone implements ovsdb.Handler. What the host reported last stays true.
+func (c *Controller) HostGone(name string, err error) {
+	c.onHost(name, func(h *host) {
+		if h.ovsdbUp {
+			h.ovsdbUp, h.ready = false, false
+			c.metrics.hosts.WithLabelValues("ovsdb").Dec()
+			c.event(topology.EventHostDown, h.key, name, fmt.Sprintf("the OVSDB session ended: %v", err))
+		}
+		c.dirty.phases[&h.object] = true
+	})
+}

@@ -1,0 +1,141 @@
+package controller
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/dovetail-sdn/dovetail/ofctrl"
+	"github.com/dovetail-sdn/dovetail/ovsdb"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// model is the intent and the reported ports as the control loop sees them,
+// linked so that a change finds at once what depends on it. It is guarded by
+// Controller.mu and changed by the loop alone.
+type model struct {
+	hosts     map[string]*host
+	byDPID    map[uint64]*host
+	tenants   map[topology.Key]*object
+	networks  map[topology.Key]*network
+	routers   map[topology.Key]*router
+	endpoints map[topology.Key]*endpoint
+	// byInterface finds the endpoint of an iface-id.
+	byInterface map[string]*endpoint
+	// claims are all ports that hosts report, by iface-id, whether or not there is
+	// an endpoint for them.
+	claims map[string]map[*host]claim
+	// order rises with each claim that is new in a running session.
+	order uint64
+	// removed are deleted objects that some switch still has to acknowledge.
+	removed map[topology.Key]*object
+}
+
+func newModel() model {
+	return model{
+		hosts:       map[string]*host{},
+		byDPID:      map[uint64]*host{},
+		tenants:     map[topology.Key]*object{},
+		networks:    map[topology.Key]*network{},
+		routers:     map[topology.Key]*router{},
+		endpoints:   map[topology.Key]*endpoint{},
+		byInterface: map[string]*endpoint{},
+		claims:      map[string]map[*host]claim{},
+		removed:     map[topology.Key]*object{},
+	}
+}
+
+// host is one OVS host.
+type host struct {
+	object
+	spec *topology.Host
+	feed *follow // what only this host gets: the base and its local fragments
+	// follows are the feeds of the host's plan, its own included.
+	follows   map[*follow]bool
+	endpoints map[*endpoint]bool // bound here
+	nets      map[*network]int   // how many of them each network has
+	// ports is the last report, by iface-id; nil before the first one.
+	ports map[string]ovsdb.Port
+
+	ovsdbUp, ready, openflowUp bool
+	awaySince                  time.Time // when the OpenFlow session was lost
+	problem                    string    // why provisioning cannot be finished
+	// unproved are the probes of tunnels from here that were not answered yet.
+	unproved map[*host]*probe
+}
+
+func (h *host) vtep() netip.Addr { return h.spec.Allocated.EncapIP }
+
+// network is one virtual network.
+type network struct {
+	object
+	spec      *topology.Network
+	feed      *follow
+	router    *router
+	endpoints map[*endpoint]bool
+	hosts     map[*host]int // how many of its endpoints each host has
+}
+
+// router joins networks.
+type router struct {
+	object
+	spec *topology.Router
+	feed *follow
+	nets []*network
+}
+
+// endpoint is one attachment.
+type endpoint struct {
+	object
+	spec    *topology.Endpoint
+	net     *network
+	binding *topology.Binding // where it is; nil while nowhere
+	host    *host             // of the binding
+	localOn *host             // the host whose feed has its local fragment
+	// mismatch says that the port has another MAC than the endpoint.
+	mismatch string
+}
+
+// claim is a host's report that it has an interface.
+type claim struct {
+	port ovsdb.Port
+	// order is 0 for what a host reports first in a session, since that may be
+	// old; later claims rise.
+	order uint64
+}
+
+// follow is a feed, the hosts that follow it, and the objects that wait for them.
+type follow struct {
+	*ofctrl.Feed
+	followers map[*host]bool
+	pending   []pendingMark // in order of sequence number
+}
+
+type pendingMark struct {
+	seq uint64
+	obj *object
+}
+
+func newFollow(name string) *follow {
+	return &follow{Feed: ofctrl.NewFeed(name), followers: map[*host]bool{}}
+}
+
+// object is what all kinds have: how far they have come into the switches.
+type object struct {
+	key topology.Key
+	// needs are feeds whose followers must acknowledge up to a sequence number.
+	needs map[*follow]uint64
+	// refused are the refusals of switches.
+	refused map[refusal]string
+	phase   topology.Phase
+	since   time.Time
+	waiters []chan struct{} // closed when the phase is settled
+}
+
+type refusal struct {
+	host string
+	feed *follow
+}
+
+func newObject(key topology.Key) object {
+	return object{key: key, phase: topology.PhasePending}
+}

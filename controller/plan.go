@@ -1,0 +1,86 @@
+package controller
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dovetail-sdn/dovetail/ofctrl"
+)
+
+// domain adds to feeds those of the network's routing domain: the network, its
+// router, and all networks that this joins.
+func domain(n *network, feeds map[*follow]bool) {
+	if feeds[n.feed] {
+		return
+	}
+	feeds[n.feed] = true
+	if r := n.router; r != nil && !feeds[r.feed] {
+		feeds[r.feed] = true
+		for _, m := range r.nets {
+			domain(m, feeds)
+		}
+	}
+}
+
+// plan works out which feeds a host follows: its own and those of the domains in
+// which it has endpoints. It returns the feeds that are new to it.
+//
+// A feed that the host need not follow any more, but on which somebody waits for
+// acknowledgements, is kept until they came: the removal of a router's flows is
+// acknowledged like any other change.
+func (c *Controller) plan(h *host) []*follow {
+	want := map[*follow]bool{h.feed: true}
+	for n := range h.nets {
+		domain(n, want)
+	}
+	var added []*follow
+	for f := range want {
+		if !h.follows[f] {
+			added = append(added, f)
+			h.follows[f] = true
+			f.followers[h] = true
+		}
+	}
+	dropped := false
+	for f := range h.follows {
+		if want[f] {
+			continue
+		}
+		if len(f.pending) > 0 {
+			c.lingering[h] = true
+			continue
+		}
+		delete(h.follows, f)
+		delete(f.followers, h)
+		dropped = true
+	}
+	if len(added) > 0 || dropped {
+		c.sendPlan(h)
+		c.meet(h, added)
+	}
+	return added
+}
+
+func (c *Controller) sendPlan(h *host) {
+	feeds := make([]*ofctrl.Feed, 0, len(h.follows))
+	for f := range h.follows {
+		feeds = append(feeds, f.Feed)
+	}
+	c.switches.SetPlan(h.spec.Allocated.DatapathID, h.key.Name, feeds)
+}
+
+// hostsOf are the hosts on which a change of the object shows, sorted by name.
+func hostsOf(feeds map[*follow]bool) []*host {
+	seen := map[*host]bool{}
+	var hosts []*host
+	for f := range feeds {
+		for h := range f.followers {
+			if !seen[h] {
+				seen[h] = true
+				hosts = append(hosts, h)
+			}
+		}
+	}
+	slices.SortFunc(hosts, func(a, b *host) int { return strings.Compare(a.key.Name, b.key.Name) })
+	return hosts
+}

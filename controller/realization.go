@@ -1,0 +1,238 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// vxlanOverhead is what VXLAN adds to an inner IP packet: Ethernet, VXLAN, UDP
+// and the outer IP header (RFC 7348, 5).
+func vxlanOverhead(outerIPv4 bool) int {
+	if outerIPv4 {
+		return 14 + 8 + 8 + 20
+	}
+	return 14 + 8 + 8 + 40
+}
+
+// Status implements rest.Realization. An unknown key gives a pending status.
+func (c *Controller) Status(key topology.Key) topology.Status {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	o := c.object(key)
+	if o == nil {
+		return topology.Status{Phase: topology.PhasePending, Reason: "the controller has not seen it yet"}
+	}
+	phase, reason := c.judge(o)
+	s := topology.Status{Phase: phase, Reason: reason}
+	if phase == o.phase {
+		s.Since = o.since.UTC().Truncate(time.Millisecond)
+	}
+	s.Hosts = c.hostStatus(o)
+	switch key.Kind {
+	case topology.KindEndpoint:
+		if e := c.model.endpoints[key]; e != nil && e.binding != nil {
+			b := *e.binding
+			s.Binding = &b
+		}
+	case topology.KindNetwork:
+		s.Warnings = c.mtuWarnings(c.model.networks[key])
+	case topology.KindHost:
+		s.Connected = connected(c.model.hosts[key.Name])
+	}
+	return s
+}
+
+// object finds what all kinds have; a deleted object counts while it lasts.
+func (c *Controller) object(key topology.Key) *object {
+	m := &c.model
+	switch key.Kind {
+	case topology.KindTenant:
+		if o := m.tenants[key]; o != nil {
+			return o
+		}
+	case topology.KindNetwork:
+		if n := m.networks[key]; n != nil {
+			return &n.object
+		}
+	case topology.KindRouter:
+		if r := m.routers[key]; r != nil {
+			return &r.object
+		}
+	case topology.KindEndpoint:
+		if e := m.endpoints[key]; e != nil {
+			return &e.object
+		}
+	case topology.KindHost:
+		if h := m.hosts[key.Name]; h != nil {
+			return &h.object
+		}
+	}
+	return m.removed[key]
+}
+
+// feedsOf are the feeds that an object is in.
+func (c *Controller) feedsOf(key topology.Key) map[*follow]bool {
+	feeds := map[*follow]bool{}
+	m := &c.model
+	switch key.Kind {
+	case topology.KindNetwork:
+		if n := m.networks[key]; n != nil {
+			feeds[n.feed] = true
+		}
+	case topology.KindRouter:
+		if r := m.routers[key]; r != nil {
+			feeds[r.feed] = true
+		}
+	case topology.KindEndpoint:
+		if e := m.endpoints[key]; e != nil && e.net != nil && e.host != nil {
+			feeds[e.net.feed], feeds[e.host.feed] = true, true
+		}
+	case topology.KindHost:
+		if h := m.hosts[key.Name]; h != nil {
+			feeds[h.feed] = true
+		}
+	}
+	return feeds
+}
+
+func (c *Controller) hostStatus(o *object) []topology.HostStatus {
+	feeds := c.feedsOf(o.key)
+	for f := range o.needs {
+		feeds[f] = true
+	}
+	var list []topology.HostStatus
+	for _, h := range hostsOf(feeds) {
+		hs := topology.HostStatus{Name: h.key.Name, Acknowledged: true}
+		for f, seq := range o.needs {
+			if f.followers[h] {
+				acked, ok := c.switches.Acked(h.spec.Allocated.DatapathID, f.Feed)
+				hs.Acknowledged = hs.Acknowledged && ok && acked >= seq
+			}
+		}
+		if !h.openflowUp {
+			hs.Acknowledged = false
+			hs.Error = "not connected since " + h.awaySince.UTC().Format(time.RFC3339)
+		}
+		for r, text := range o.refused {
+			if r.host == h.key.Name {
+				hs.Acknowledged, hs.Error = false, text
+			}
+		}
+		list = append(list, hs)
+	}
+	return list
+}
+
+func (c *Controller) mtuWarnings(n *network) []string {
+	if n == nil {
+		return nil
+	}
+	var w []string
+	for h := range n.hosts {
+		need := n.spec.Allocated.MTU + vxlanOverhead(h.vtep().Is4())
+		if have := h.spec.Allocated.UnderlayMTU; have > 0 && have < need {
+			w = append(w, fmt.Sprintf("MTU %d does not fit the underlay of host %s: its MTU is %d and must be at least %d; packets over %d bytes are lost",
+				n.spec.Allocated.MTU, h.key.Name, have, need, n.spec.Allocated.MTU-(need-have)))
+		}
+	}
+	slices.Sort(w)
+	return w
+}
+
+func connected(h *host) []string {
+	var s []string
+	if h != nil && h.ovsdbUp {
+		s = append(s, "ovsdb")
+	}
+	if h != nil && h.openflowUp {
+		s = append(s, "openflow")
+	}
+	return s
+}
+
+// WaitRealized implements rest.Realization.
+func (c *Controller) WaitRealized(ctx context.Context, keys []topology.Key) error {
+	if err := c.caughtUp(ctx, c.intent.Revision()); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := c.waitSettled(ctx, key); err != nil {
+			return fmt.Errorf("waiting for %s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+func (c *Controller) waitSettled(ctx context.Context, key topology.Key) error {
+	c.mu.Lock()
+	o := c.object(key)
+	if o == nil {
+		c.mu.Unlock()
+		return nil // it was deleted, and that is acknowledged
+	}
+	if phase, _ := c.judge(o); phase != topology.PhasePending {
+		c.mu.Unlock()
+		return nil
+	}
+	done := make(chan struct{})
+	o.waiters = append(o.waiters, done)
+	c.mu.Unlock()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		c.mu.Lock()
+		o.waiters = slices.DeleteFunc(o.waiters, func(w chan struct{}) bool { return w == done })
+		c.mu.Unlock()
+		return context.Cause(ctx)
+	case <-c.stopped:
+		return errors.New("the controller is stopping")
+	}
+}
+
+// Events implements rest.Realization.
+func (c *Controller) Events(ctx context.Context, after uint64) <-chan topology.Event {
+	return c.events.follow(ctx, after)
+}
+
+// Ready implements rest.Realization.
+func (c *Controller) Ready() error {
+	select {
+	case <-c.loaded:
+		return nil
+	default:
+		return errors.New("the controller is loading the intent")
+	}
+}
+
+// ResolveCookie returns the objects whose flows have the cookie: one, or rarely
+// more, since the cookie holds a hash of the object's name.
+func (c *Controller) ResolveCookie(cookie uint64) []topology.Key {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	id := uint32(cookie >> 32)
+	var keys []topology.Key
+	check := func(k topology.Key) {
+		if openflow.SourceID(k.String()) == id {
+			keys = append(keys, k)
+		}
+	}
+	for k := range c.model.networks {
+		check(k)
+	}
+	for k := range c.model.routers {
+		check(k)
+	}
+	for k := range c.model.endpoints {
+		check(k)
+	}
+	slices.SortFunc(keys, func(a, b topology.Key) int { return strings.Compare(a.String(), b.String()) })
+	return keys
+}
