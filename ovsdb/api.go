@@ -20,12 +20,15 @@ const BridgeName = "br-int"
 type HostInfo struct {
 	SystemID       string // external_ids:system-id
 	Hostname       string
-	EncapIP        netip.Addr // external_ids:dovetail-encap-ip
-	BridgeMappings map[string]string
-	DatapathType   string // external_ids:dovetail-datapath-type, or "system"
-	Version        string // Open_vSwitch.ovs_version
-	UnderlayMTU    int    // MTU of the interface that carries EncapIP; 0 if unknown
-	Remote         net.Addr
+	EncapIP        netip.Addr        // external_ids:dovetail-encap-ip; the zero Addr if not set or unusable
+	BridgeMappings map[string]string // external_ids:dovetail-bridge-mappings, physical network to bridge
+	DatapathType   string            // external_ids:dovetail-datapath-type, or "system"
+	Version        string            // Open_vSwitch.ovs_version
+	// UnderlayMTU is the MTU of the interface or bridge that
+	// external_ids:dovetail-underlay names, else the smallest of the physical
+	// interfaces on bridges other than br-int; 0 if unknown.
+	UnderlayMTU int
+	Remote      net.Addr
 }
 
 // Assignment is what the controller wants on a host.
@@ -45,26 +48,35 @@ type Port struct {
 	Error       string // the Interface's error column
 }
 
-// Handler hears what happens to hosts. Calls for one host come in order from
-// one goroutine.
+// Handler hears what happens to hosts. Calls for one host come one at a time and
+// in order: HostSeen, then any of the others, and HostGone as the last of a
+// session. A call may take its time: it holds up its own host only.
 type Handler interface {
 	// HostSeen: a host connected and said who it is, or changed what it says. The
-	// answer is provisioned. An error refuses the host and closes the session.
+	// answer is provisioned. An error refuses the host and closes the session;
+	// HostGone follows only if an earlier HostSeen of the session was answered.
+	// ctx ends with the session.
 	HostSeen(ctx context.Context, info HostInfo) (Assignment, error)
 	// HostReady: the host's rows are as assigned and its switch has built them.
 	HostReady(host string)
-	// HostPorts: the full list of ports, sorted by name, after each change.
+	// HostPorts: the full list of ports, sorted by name: once after HostSeen,
+	// empty if there are none, and after each change. The slice is the
+	// Handler's.
 	HostPorts(host string, ports []Port)
 	// HostRepaired: a row that the controller owns was missing or changed, and
-	// was put right; what says which, in words.
+	// was put right; what says which, in words. What is made or changed because
+	// the assignment or the host's external_ids are new is no repair.
 	HostRepaired(host, what string)
 	// HostProblem: the host cannot be provisioned as it is (no encap-ip, ofport
 	// taken, an error that its switch reports); problem says why and what to do.
-	// Empty when it is solved.
+	// Empty when it is solved. A host can be ready and have a problem, such as
+	// a mapped bridge that does not exist.
 	HostProblem(host, problem string)
 	// HostGone: the session ended.
 	HostGone(host string, err error)
-	// Rejected: a connection was refused before it was known who it is.
+	// Rejected: a connection was refused or failed before it was known who it
+	// is, or because another connection is that host. Calls come from many
+	// goroutines.
 	Rejected(remote net.Addr, err error)
 }
 
@@ -77,21 +89,7 @@ type Config struct {
 	EchoInterval time.Duration
 	// TLS is used for "ssl:" addresses that are dialled.
 	TLS *tls.Config
+	// MaxSessions bounds the sessions at one time, hosts that have not yet said
+	// who they are included. Default 8192.
+	MaxSessions int
 }
-
-// Server keeps sessions with hosts. Its methods are safe for concurrent use.
-type Server struct{}
-
-// NewServer makes a server without sessions.
-func NewServer(cfg Config) *Server { panic("ovsdb: to be written") }
-
-// Serve accepts hosts that dial the controller until ctx ends, then closes every
-// session and waits for their goroutines.
-func (s *Server) Serve(ctx context.Context, ln net.Listener) error { panic("ovsdb: to be written") }
-
-// Dial keeps a session with a host that listens at "tcp:ADDRESS:PORT",
-// "ssl:ADDRESS:PORT" or "unix:PATH" until ctx ends, reconnecting with back-off.
-func (s *Server) Dial(ctx context.Context, target string) error { panic("ovsdb: to be written") }
-
-// Kick closes the host's session, if there is one.
-func (s *Server) Kick(host string, why error) { panic("ovsdb: to be written") }
