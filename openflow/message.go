@@ -78,8 +78,9 @@ type FlowStat struct {
 	Packets  uint64
 	Bytes    uint64
 	Duration time.Duration
-	// Match is the raw OXM match, padded, as needed to delete exactly this flow.
-	Match []byte
+	// Match is the raw OXM match, padded, as needed to delete exactly this flow;
+	// with Instructions it is what DecodeFlow needs.
+	Match, Instructions []byte
 }
 
 // PacketIn is a packet that a switch sends to the controller.
