@@ -1,3 +1,4 @@
+// Package pin keeps the versions of libraries that parts under construction need.
 package pin
 
 import (
