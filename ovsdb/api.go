@@ -29,6 +29,7 @@ type HostInfo struct {
 	// interfaces on bridges other than br-int; 0 if unknown.
 	UnderlayMTU int
 	Remote      net.Addr
+	Local       net.Addr // our end of the session, as the host reaches it
 }
 
 // Assignment is what the controller wants on a host.

@@ -74,7 +74,7 @@ func (p *provisioner) look() view {
 	db := &p.ss.db
 	var v view
 	v.info, v.problems, v.err = hostInfo(db)
-	v.info.Remote = p.ss.remote
+	v.info.Remote, v.info.Local = p.ss.remote, p.ss.local
 	if v.err != nil {
 		return v
 	}
@@ -243,6 +243,9 @@ func (p *provisioner) transact(ctx context.Context, pl plan) error {
 	params = append(params, database)
 	for _, op := range pl.ops {
 		params = append(params, op)
+	}
+	if f := p.ss.srv.onTransact; f != nil {
+		f()
 	}
 	var refused error
 	err := p.ss.peer.call(ctx, "transact", params, func(b json.RawMessage) error {

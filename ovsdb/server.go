@@ -49,6 +49,8 @@ type Server struct {
 	cfg    Config
 	limits limits
 	budget *budget
+	// onTransact is called before each transaction is sent; for tests.
+	onTransact func()
 
 	mu       sync.Mutex
 	sessions int

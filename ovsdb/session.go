@@ -29,6 +29,7 @@ type session struct {
 	srv    *Server
 	log    zerolog.Logger
 	remote net.Addr
+	local  net.Addr
 	peer   *peer
 	cancel context.CancelCauseFunc
 	ended  chan struct{} // closed after the last call of the Handler
@@ -49,7 +50,7 @@ func (s *Server) runSession(ctx context.Context, conn net.Conn, dialled string) 
 	defer stop()
 
 	ss := &session{
-		srv: s, log: s.cfg.Log.With().Stringer("remote", conn.RemoteAddr()).Logger(), remote: conn.RemoteAddr(),
+		srv: s, log: s.cfg.Log.With().Stringer("remote", conn.RemoteAddr()).Logger(), remote: conn.RemoteAddr(), local: conn.LocalAddr(),
 		cancel: cancel, ended: make(chan struct{}), wake: make(chan struct{}, 1),
 		db: replica{budget: s.budget},
 	}
@@ -115,7 +116,7 @@ func (ss *session) meet(ctx context.Context) (HostInfo, error) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	info, _, err := hostInfo(&ss.db)
-	info.Remote = ss.remote
+	info.Remote, info.Local = ss.remote, ss.local
 	return info, err
 }
 
