@@ -1,0 +1,152 @@
+package pipeline
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dovetail-sdn/dovetail/internal/ovstest"
+	"github.com/dovetail-sdn/dovetail/openflow"
+)
+
+var update = flag.Bool("update", false, "write golden files and docs/pipeline.md anew")
+
+// sealed are a fragment's flows with their cookies, as text.
+func sealed(t *testing.T, f fragment) []string {
+	t.Helper()
+	entries, err := openflow.Seal(f.source, f.flows)
+	if err != nil {
+		t.Fatalf("%s: %v", f.source, err)
+	}
+	lines := make([]string, len(f.flows))
+	for i, fl := range f.flows {
+		fl.Cookie = entries[i].ID.Cookie
+		lines[i] = fl.String()
+	}
+	return lines
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; run go test ./pipeline -update and look at the difference\ngot:\n%s", name, got)
+	}
+}
+
+func TestFragmentsAreGolden(t *testing.T) {
+	var b strings.Builder
+	for _, f := range exampleFragments() {
+		b.WriteString("# " + f.source + "\n" + strings.Join(sealed(t, f), "\n") + "\n\n")
+	}
+	golden(t, filepath.Join("testdata", "fragments.txt"), b.String())
+}
+
+func TestPipelineDocument(t *testing.T) {
+	var flows []openflow.Flow
+	for _, f := range exampleFragments() {
+		flows = append(flows, f.flows...)
+	}
+	var b strings.Builder
+	if err := Document(&b, flows); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, filepath.Join("..", "docs", "pipeline.md"), b.String())
+}
+
+func TestFlowsKeepToTheirTables(t *testing.T) {
+	for _, f := range exampleFragments() {
+		for _, fl := range f.flows {
+			if err := Check(fl); err != nil {
+				t.Errorf("%s: %s: %v", f.source, fl, err)
+			}
+		}
+	}
+}
+
+func TestTablesGoForward(t *testing.T) {
+	for _, table := range Tables() {
+		for _, next := range table.Next {
+			if next <= table.Number && next != TableFloodRemote {
+				t.Errorf("table %s goes back to table %d", table.Name, next)
+			}
+		}
+	}
+}
+
+// No two flows of a host may have the same table, priority and match: the switch
+// would keep only one of them.
+func TestNoFlowReplacesAnother(t *testing.T) {
+	seen := map[string]string{}
+	for _, f := range exampleFragments() {
+		for _, line := range sealed(t, f) {
+			key, _, _ := strings.Cut(line[strings.Index(line, "table="):], " actions=")
+			if other, ok := seen[key]; ok {
+				t.Errorf("%q is in %s and in %s", key, f.source, other)
+			}
+			seen[key] = f.source
+		}
+	}
+}
+
+// exampleSwitch is a real switch with the flows of host 192.0.2.1: web1 at port 10.
+func exampleSwitch(t *testing.T) *ovstest.Host {
+	t.Helper()
+	h := ovstest.Start(t)
+	h.StartSwitch()
+	h.Vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "fail_mode=secure",
+		"--", "add-port", "br-int", "vx", "--", "set", "interface", "vx", "type=vxlan", "ofport_request=1", "options:key=flow", "options:remote_ip=flow",
+		"--", "add-port", "br-int", "p10", "--", "set", "interface", "p10", "type=dummy", "ofport_request=10")
+	waitOFPort(t, h, "p10", "10")
+	for _, m := range BaseMeters() {
+		h.Ofctl("-O", "OpenFlow13", "add-meter", "br-int", m.String())
+	}
+	var lines []string
+	for _, f := range exampleFragments() {
+		lines = append(lines, sealed(t, f)...)
+	}
+	file := filepath.Join(h.Dir, "flows.txt")
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.Ofctl("-O", "OpenFlow13", "add-flows", "br-int", file)
+	return h
+}
+
+// A real switch takes the golden flows, and says the same text.
+func TestARealSwitchAgrees(t *testing.T) {
+	h := exampleSwitch(t)
+	var want []string
+	for _, f := range exampleFragments() {
+		want = append(want, sealed(t, f)...)
+	}
+	var got []string
+	for _, line := range strings.Split(h.Ofctl("-O", "OpenFlow13", "--no-stats", "--no-names", "dump-flows", "br-int"), "\n") {
+		got = append(got, strings.TrimSpace(line))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		for _, l := range want {
+			if !slices.Contains(got, l) {
+				t.Errorf("missing: %s", l)
+			}
+		}
+		for _, l := range got {
+			if !slices.Contains(want, l) {
+				t.Errorf("extra:   %s", l)
+			}
+		}
+	}
+}

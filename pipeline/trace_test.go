@@ -1,0 +1,97 @@
+package pipeline
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dovetail-sdn/dovetail/internal/ovstest"
+)
+
+func waitOFPort(t *testing.T, h *ovstest.Host, name, want string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if h.Vsctl("get", "interface", name, "ofport") == want {
+			return
+		}
+	}
+	t.Fatalf("port %s did not get OpenFlow port %s", name, want)
+}
+
+// Packets as `ofproto/trace` reads them, from the point of view of host 192.0.2.1.
+const (
+	web1Out = "in_port=10,dl_src=02:00:00:00:00:10,"
+	toGW    = "dl_dst=0e:64:76:00:00:01,"
+	toDB1   = "dl_dst=02:00:00:00:01:20,"
+	toAll   = "dl_dst=ff:ff:ff:ff:ff:ff,"
+	inTun   = "in_port=1,tun_id=4096,tun_src=192.0.2.2,tun_dst=192.0.2.1,"
+)
+
+// TestTraces asks a real switch what it does with packets. Each must show all
+// texts of want, and none of not.
+func TestTraces(t *testing.T) {
+	h := exampleSwitch(t)
+	const (
+		toTunnel = "output:1\n"
+		toWeb1   = "output:10\n"
+		sendBack = "IN_PORT\n"
+		toCtl    = "CONTROLLER:"
+	)
+	tests := []struct {
+		name, packet string
+		want, not    []string
+	}{
+		{"unknown port", "in_port=99," + "dl_src=02:00:00:00:00:10," + toGW + "ip", []string{"drop"}, []string{"output", toCtl}},
+		{"routed to another host", web1Out + toGW + "tcp,nw_src=10.0.0.10,nw_dst=10.0.1.20,nw_ttl=64",
+			[]string{"set_field:192.0.2.2->tun_dst", "set_field:0x1001->tun_id", "set_field:02:00:00:00:01:20->eth_dst", "set_field:0e:64:76:00:00:01->eth_src", "dec_ttl", toTunnel}, nil},
+		{"static route", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=10.9.8.7,nw_ttl=64",
+			[]string{"set_field:02:00:00:00:01:20->eth_dst", toTunnel}, nil},
+		{"spoofed MAC", "in_port=10,dl_src=02:00:00:00:00:66," + toGW + "ip,nw_src=10.0.0.10,nw_dst=10.0.1.20", nil, []string{"output", toCtl}},
+		{"spoofed IPv4", web1Out + toGW + "ip,nw_src=10.0.0.66,nw_dst=10.0.1.20", nil, []string{"output", toCtl}},
+		{"spoofed IPv6", web1Out + toGW + "ipv6,ipv6_src=fd00:1::66,ipv6_dst=fd00:1::10", nil, []string{"output", toCtl}},
+		{"spoofed ARP sender", web1Out + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:00:10,arp_spa=10.0.0.66,arp_tpa=10.0.0.1", nil, []string{"IN_PORT", toTunnel}},
+		{"spoofed ARP hardware address", web1Out + toAll + "arp,arp_op=2,arp_sha=02:00:00:00:00:66,arp_spa=10.0.0.10,arp_tpa=10.0.0.1", nil, []string{"IN_PORT", toTunnel}},
+		{"spoofed ND option", web1Out + "dl_dst=33:33:00:00:00:01,icmp6,icmp_type=136,icmp_code=0,ipv6_src=fd00:1::10,ipv6_dst=ff02::1,nd_target=fd00:1::10,nd_tll=02:00:00:00:00:66", nil, []string{"output", toCtl}},
+		{"rogue router advertisement", web1Out + "dl_dst=33:33:00:00:00:01,icmp6,icmp_type=134,ipv6_src=fe80::ff:fe00:10,ipv6_dst=ff02::1", nil, []string{"output", toCtl}},
+		{"tagged frame", "in_port=10,dl_vlan=5,dl_src=02:00:00:00:00:10," + toGW + "ip,nw_src=10.0.0.10,nw_dst=10.0.1.20", nil, []string{"output", toCtl}},
+		{"allowed address", web1Out + toGW + "ip,nw_src=10.0.0.100,nw_dst=10.0.1.20,nw_ttl=64", []string{toTunnel}, nil},
+		{"ARP for the gateway", web1Out + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:00:10,arp_spa=10.0.0.10,arp_tpa=10.0.0.1",
+			[]string{"set_field:0e:64:76:00:00:01->eth_dst", sendBack}, []string{toTunnel}},
+		{"ARP for nobody", web1Out + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:00:10,arp_spa=10.0.0.10,arp_tpa=10.0.0.77", nil, []string{"IN_PORT", "output"}},
+		{"ARP for a shared address", web1Out + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:00:10,arp_spa=10.0.0.10,arp_tpa=10.0.0.100", []string{toWeb1}, []string{"IN_PORT"}},
+		{"ARP probe of its own address", web1Out + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:00:10,arp_spa=0.0.0.0,arp_tpa=10.0.0.10", nil, []string{"IN_PORT", "output"}},
+		{"neighbour solicitation of the gateway", web1Out + "dl_dst=33:33:ff:00:00:01,icmp6,icmp_type=135,icmp_code=0,ipv6_src=fd00:1::10,ipv6_dst=ff02::1:ff00:1,nd_target=fd00:1::1,nd_sll=02:00:00:00:00:10",
+			[]string{"set_field:136->icmpv6_type", sendBack}, nil},
+		{"echo to the gateway", web1Out + toGW + "icmp,nw_src=10.0.0.10,nw_dst=10.0.0.1,icmp_type=8,icmp_code=0,nw_ttl=64", []string{"set_field:0->icmp_type", sendBack}, nil},
+		{"echo to the other gateway", web1Out + toGW + "icmp,nw_src=10.0.0.10,nw_dst=10.0.1.1,icmp_type=8,icmp_code=0,nw_ttl=64", []string{"set_field:0->icmp_type", sendBack}, nil},
+		{"echo6 to the gateway", web1Out + toGW + "icmp6,ipv6_src=fd00:1::10,ipv6_dst=fd00:1::1,icmp_type=128,icmp_code=0,nw_ttl=64", []string{"set_field:129->icmpv6_type", sendBack}, nil},
+		{"TTL runs out", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=10.0.1.20,nw_ttl=1", []string{"set_field:0xb00->reg3", toCtl}, []string{toTunnel}},
+		{"no route", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=198.51.100.1,nw_ttl=64", []string{"set_field:0x300->reg3", toCtl}, []string{toTunnel}},
+		{"no such endpoint", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=10.0.1.77,nw_ttl=64", []string{"set_field:0x301->reg3", toCtl}, []string{toTunnel}},
+		{"closed port of the gateway", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=10.0.0.1,nw_ttl=64", []string{"set_field:0x303->reg3", toCtl}, nil},
+		{"no error about an error", web1Out + toGW + "icmp,nw_src=10.0.0.10,nw_dst=198.51.100.1,icmp_type=3,icmp_code=1,nw_ttl=64", nil, []string{toCtl}},
+		{"other network without router MAC", web1Out + toDB1 + "tcp,nw_src=10.0.0.10,nw_dst=10.0.1.20,nw_ttl=64", nil, []string{"output", toCtl}},
+		{"unknown unicast", web1Out + "dl_dst=02:00:00:00:00:77,ip,nw_src=10.0.0.10,nw_dst=10.0.0.77", nil, []string{"output"}},
+		{"from the tunnel", inTun + "dl_src=02:00:00:00:00:11,dl_dst=02:00:00:00:00:10,ip,nw_src=10.0.0.11,nw_dst=10.0.0.10", []string{toWeb1}, nil},
+		{"from the tunnel, broadcast", inTun + "dl_src=02:00:00:00:00:11," + toAll + "ip,nw_src=10.0.0.11,nw_dst=10.0.0.255", []string{toWeb1}, []string{toTunnel}},
+		{"from the tunnel, other network", strings.Replace(inTun, "4096", "4097", 1) + "dl_dst=02:00:00:00:00:10,ip", nil, []string{"output"}},
+		{"from the tunnel back into it", strings.Replace(inTun, "4096", "4097", 1) + toDB1 + "ip", nil, []string{"output"}},
+		{"from our own address", strings.Replace(inTun, "192.0.2.2", "192.0.2.1", 1) + "dl_dst=02:00:00:00:00:10,ip", nil, []string{"output"}},
+		{"tunnel probe", "in_port=1,tun_id=0,tun_src=192.0.2.2,tun_dst=192.0.2.1,dl_type=0x88b5", []string{toCtl}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := h.Appctl("ofproto/trace", "br-int", tt.packet) + "\n"
+			for _, w := range tt.want {
+				if !strings.Contains(got, w) {
+					t.Errorf("no %q in\n%s", w, got)
+				}
+			}
+			for _, n := range tt.not {
+				if strings.Contains(got, n) {
+					t.Errorf("%q in\n%s", n, got)
+				}
+			}
+		})
+	}
+}
