@@ -48,15 +48,15 @@ func checkSwitch(db *replica, w wish) switchState {
 }
 
 // ofportTaken explains a tunnel port with another number. A switch gives the
-// number that is asked for unless another interface asks for it too.
+// number that is asked for unless an interface has it that is not to move.
 func ofportTaken(db *replica, br bridgeRow, got optInt) string {
 	for i := range db.bridgeInterfaces(br, make(map[string]bool)) {
 		if i.Name == TunnelPort || i.OFPort != TunnelOFPort && i.OFPortRequest != TunnelOFPort {
 			continue
 		}
 		name := printable(i.Name, 64)
-		return fmt.Sprintf(`OpenFlow port %d of %s, which the tunnel port needs, is taken by %s: run "ovs-vsctl clear interface %s `+
-			`ofport_request" or "ovs-vsctl del-port %s"`, TunnelOFPort, BridgeName, name, name, name)
+		return fmt.Sprintf(`OpenFlow port %d of %s, which the tunnel port needs, is taken by %s: run "ovs-vsctl set interface %s `+
+			`ofport_request=N" with another number, or "ovs-vsctl del-port %s"`, TunnelOFPort, BridgeName, name, name, name)
 	}
 	return fmt.Sprintf(`the tunnel port %s has OpenFlow port %d and not %d: run "ovs-vsctl del-port %s", it will be made again`,
 		TunnelPort, got, TunnelOFPort, TunnelPort)
