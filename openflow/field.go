@@ -1,16 +1,11 @@
 package openflow
 
-import (
-	"net"
-	"net/netip"
-)
-
 // Field is one packet or pipeline field that Open vSwitch can match or set.
 type Field uint8
 
 // FieldValue is a field with a value and a mask; both are left-aligned and as
 // long as the field is wide, the rest is zero. A mask of all ones is an exact
-// match. Value has no bit outside Mask.
+// match. Value has no bit outside Mask. The methods of Field make them.
 type FieldValue struct {
 	Field       Field
 	Value, Mask [16]byte
@@ -78,32 +73,14 @@ const (
 	XXReg1
 	XXReg2
 	XXReg3
+	VLANPCP
+	IPDSCP
+	IPECN
+	IPv6Label
+	TCPFlags
+	SCTPSrc
+	SCTPDst
+	CTLabel
+	ConjID
 	numFields
 )
-
-// Uint is an exact value, for fields of up to 64 bits.
-func (f Field) Uint(v uint64) FieldValue { panic("openflow: to be written") }
-
-// UintMask is a value under a mask, for fields of up to 64 bits.
-func (f Field) UintMask(v, mask uint64) FieldValue { panic("openflow: to be written") }
-
-// MAC is an exact Ethernet address.
-func (f Field) MAC(mac [6]byte) FieldValue { panic("openflow: to be written") }
-
-// MACMask is an Ethernet address under a mask.
-func (f Field) MACMask(mac, mask [6]byte) FieldValue { panic("openflow: to be written") }
-
-// Addr is an exact IP address. An IPv4 address in a 128-bit field (or the
-// reverse) is a programming error and panics.
-func (f Field) Addr(a netip.Addr) FieldValue { panic("openflow: to be written") }
-
-// Prefix is an IP prefix.
-func (f Field) Prefix(p netip.Prefix) FieldValue { panic("openflow: to be written") }
-
-// Bits is the field's width in bits.
-func (f Field) Bits() int { panic("openflow: to be written") }
-
-// String is the field's name in ovs-ofctl syntax.
-func (f Field) String() string { panic("openflow: to be written") }
-
-var _ net.HardwareAddr
