@@ -55,7 +55,7 @@ func baseResolve(b *builder) {
 	b.goTo(TableResolve, 100, icmp6(135), TableNDReply,
 		copyField(openflow.NDTarget, RegNextHop6), openflow.Resubmit{Table: TableNeighbour})
 
-	b.add(TableARPReply, 100, match(ethType(ethARP), flag(FlagFound)),
+	b.add(TableARPReply, 100, match(ethType(ethARP), flagged(FlagFound)),
 		openflow.SetField{FieldValue: openflow.ARPOp.Uint(2)},
 		copyField(openflow.ARPSHA, openflow.ARPTHA),
 		copyField(openflow.EthDst, openflow.ARPSHA),
@@ -64,15 +64,15 @@ func baseResolve(b *builder) {
 		copyField(openflow.EthSrc, openflow.EthDst),
 		copyField(openflow.ARPSHA, openflow.EthSrc),
 		openflow.Output{Port: openflow.PortInPort})
-	b.goTo(TableARPReply, 90, match(ethType(ethARP), flag(FlagShared)), TableForward)
+	b.goTo(TableARPReply, 90, match(ethType(ethARP), flagged(FlagShared)), TableForward)
 
-	b.goTo(TableNDReply, 100, append(icmp6(135), flag(FlagFound)), TableNDReplyEnd,
+	b.goTo(TableNDReply, 100, append(icmp6(135), flagged(FlagFound)), TableNDReplyEnd,
 		openflow.SetField{FieldValue: openflow.ICMPv6Type.Uint(136)},
 		copyField(openflow.IPv6Src, openflow.IPv6Dst),
 		copyField(RegNextHop6, openflow.IPv6Src))
-	b.goTo(TableNDReply, 90, append(icmp6(135), flag(FlagShared)), TableForward)
+	b.goTo(TableNDReply, 90, append(icmp6(135), flagged(FlagShared)), TableForward)
 	// The flags of an advertisement (RFC 4861, 4.4): router, solicited, override.
-	b.add(TableNDReplyEnd, 110, append(icmp6(136), flag(FlagRouter)), advertise(0xe0000000)...)
+	b.add(TableNDReplyEnd, 110, append(icmp6(136), flagged(FlagRouter)), advertise(0xe0000000)...)
 	b.add(TableNDReplyEnd, 100, icmp6(136), advertise(0x60000000)...)
 }
 
@@ -98,7 +98,7 @@ func baseRoute(b *builder) {
 	b.icmpError(TableRoute, 1, match(ethType(ethIPv4)), 3, 0)
 	b.icmpError(TableRoute, 1, match(ethType(ethIPv6)), 1, 0)
 
-	b.goTo(TableRouted, 100, match(flag(FlagFound)), TableForward,
+	b.goTo(TableRouted, 100, match(flagged(FlagFound)), TableForward,
 		openflow.SetField{FieldValue: openflow.EthSrc.MAC(GatewayMAC)})
 	b.icmpError(TableRouted, 1, match(ethType(ethIPv4)), 3, 1)
 	b.icmpError(TableRouted, 1, match(ethType(ethIPv6)), 1, 3)
@@ -122,7 +122,9 @@ func baseICMPError(b *builder) {
 	for _, typ := range []uint64{3, 4, 5, 11, 12} {
 		b.add(TableICMPError, 100, match(ethType(ethIPv4), openflow.IPProto.Uint(protoICMP), openflow.ICMPv4Type.Uint(typ)))
 	}
-	b.add(TableICMPError, 100, match(ethType(ethIPv6), openflow.IPProto.Uint(protoICMP6), openflow.ICMPv6Type.UintMask(0, 0x80)))
+	for _, typ := range []uint64{1, 2, 3, 4, 137} {
+		b.add(TableICMPError, 100, icmp6(typ))
+	}
 	for _, eth := range []uint64{ethIPv4, ethIPv6} {
 		b.add(TableICMPError, 110, match(ethType(eth), openflow.IPFrag.UintMask(2, 2)))
 	}

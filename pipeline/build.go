@@ -52,7 +52,7 @@ func ethType(t uint64) openflow.FieldValue { return openflow.EthType.Uint(t) }
 
 func network(vni uint32) openflow.FieldValue { return RegNetwork.Uint(uint64(vni)) }
 
-func flag(bit int) openflow.FieldValue { return RegFlags.UintMask(1<<bit, 1<<bit) }
+func flagged(bit int) openflow.FieldValue { return RegFlags.UintMask(1<<bit, 1<<bit) }
 
 func raise(bit int) openflow.Action {
 	return openflow.Load{Value: 1, Dst: RegFlags, Ofs: bit, NBits: 1}

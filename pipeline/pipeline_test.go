@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,7 +92,8 @@ func TestNoFlowReplacesAnother(t *testing.T) {
 	seen := map[string]string{}
 	for _, f := range exampleFragments() {
 		for _, line := range sealed(t, f) {
-			key, _, _ := strings.Cut(line[strings.Index(line, "table="):], " actions=")
+			_, rest, _ := strings.Cut(line, ", ") // without the cookie
+			key, _, _ := strings.Cut(rest, " actions=")
 			if other, ok := seen[key]; ok {
 				t.Errorf("%q is in %s and in %s", key, f.source, other)
 			}
@@ -110,7 +112,7 @@ func exampleSwitch(t *testing.T) *ovstest.Host {
 		"--", "add-port", "br-int", "p10", "--", "set", "interface", "p10", "type=dummy", "ofport_request=10")
 	waitOFPort(t, h, "p10", "10")
 	for _, m := range BaseMeters() {
-		h.Ofctl("-O", "OpenFlow13", "add-meter", "br-int", m.String())
+		h.Ofctl("-O", "OpenFlow13", "add-meter", "br-int", fmt.Sprintf("meter=%d pktps burst stats bands=type=drop rate=%d burst_size=%d", m.ID, m.Rate, m.Burst))
 	}
 	var lines []string
 	for _, f := range exampleFragments() {

@@ -241,3 +241,6 @@ func (h *Host) waitFor(what string, d *daemon, ready func() error) {
 	}
 	h.tb.Fatalf("%s does not answer: %v", what, err)
 }
+
+// SwitchLog is what ovs-vswitchd has logged so far.
+func (h *Host) SwitchLog() string { return h.vswitchd.log.String() }
