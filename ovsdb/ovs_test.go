@@ -103,7 +103,7 @@ func TestForeignRowsSurvive(t *testing.T) {
 	h.StartSwitch()
 	h.Vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "external_ids:mine=1", "other_config:mac-aging-time=60",
 		"--", "add-br", "br-ex", "--", "set-controller", "br-ex", "tcp:127.0.0.1:2",
-		"--", "add-port", "br-int", "dv-foreign", "--", "set", "interface", "dv-foreign", "type=dummy", "ofport_request=7",
+		"--", "add-port", "br-int", "dv-foreign", "--", "set", "interface", "dv-foreign", "type=dummy",
 		"--", "add-port", "br-ex", "p1", "--", "set", "interface", "p1", "type=dummy", "mtu_request=1400")
 	h.Vsctl("set", "open_vswitch", ".", "external_ids:system-id=h1", "external_ids:dovetail-encap-ip=192.0.2.1",
 		"external_ids:dovetail-bridge-mappings=ext:br-ex", "external_ids:other=x")
@@ -227,14 +227,25 @@ func TestProblems(t *testing.T) {
 	h.Vsctl("add-br", "br-ex")
 	h.Vsctl("set", "open_vswitch", ".", "external_ids:dovetail-bridge-mappings=ext:br-ex")
 	problem("")
-	// Another asks for the tunnel's number before there is a tunnel.
-	h.Vsctl("del-br", "br-int", "--", "add-br", "br-int", "--", "add-port", "br-int", "squat", "--", "set", "interface", "squat",
-		"type=dummy", "ofport_request=1")
-	problem("is taken by squat")
-	h.Vsctl("set", "interface", "squat", "ofport_request=9")
-	problem("")
 	h.Vsctl("--", "--id=@c", "create", "controller", "target=\"tcp:127.0.0.1:9\"", "--", "add", "bridge", "br-int", "controller", "@c")
 	problem("also has the controller")
+}
+
+func TestOFPortTaken(t *testing.T) {
+	c := startController(t, Config{}, nil)
+	h := ovstest.Start(t)
+	h.StartSwitch()
+	h.Vsctl("add-br", "br-int", "--", "add-port", "br-int", "squat", "--", "set", "interface", "squat", "type=dummy", "ofport_request=1")
+	waitVsctl(t, h, "1", "get", "interface", "squat", "ofport")
+	h.Vsctl("set", "open_vswitch", ".", "external_ids:system-id=h1", "external_ids:dovetail-encap-ip=192.0.2.1")
+	h.Vsctl("set-manager", "tcp:"+c.addr)
+	c.until(t, "the problem", func() bool { return strings.Contains(c.problem["h1"], "is taken by squat") })
+	if c.count("ready") != 0 {
+		t.Error("ready with another port as the tunnel's")
+	}
+	h.Vsctl("set", "interface", "squat", "ofport_request=9")
+	c.untilCalls(t, 1, "ready h1")
+	waitVsctl(t, h, "1", "get", "interface", "dv-vxlan0", "ofport")
 }
 
 func TestNotOurBridge(t *testing.T) {

@@ -20,6 +20,10 @@ const (
 	// buildPatience is how long a switch may take to build what its rows ask
 	// for before that is called a problem.
 	buildPatience = 10 * time.Second
+	// nudgeAfter is how long a switch may take before it is asked to look at
+	// its rows again, and nudgeMost is how often that is tried.
+	nudgeAfter = 500 * time.Millisecond
+	nudgeMost  = 3
 	// settlePatience is how long the rows of a transaction that was accepted
 	// may take to show up.
 	settlePatience = 2 * time.Second
@@ -45,6 +49,7 @@ type provisioner struct {
 	fought          string // what it would have corrected
 	ready           bool
 	pendingSince    time.Time // zero unless the switch is still to build something
+	nudges          int       // since the switch was last ready
 	refused         string    // why the last transaction failed
 	ports           []Port
 	portsTold       bool
@@ -64,6 +69,7 @@ type view struct {
 	problems []string
 	plan     plan
 	sw       switchState
+	nudge    plan
 	ports    []Port
 	err      error
 }
@@ -83,6 +89,7 @@ func (p *provisioner) look() view {
 	v.problems = append(v.problems, patchProblems(db)...)
 	if !v.plan.blocked && len(v.plan.ops) == 0 {
 		v.sw = checkSwitch(db, p.wish)
+		v.nudge = nudgePlan(db)
 		v.problems = append(v.problems, v.sw.problems...)
 	}
 	v.ports = portList(db)
@@ -162,8 +169,29 @@ func (p *provisioner) step(ctx context.Context) (again time.Duration, err error)
 		return 0, err
 	}
 	p.tellPorts(v.ports)
-	soon := p.tellState(v)
-	return earliest(again, soon), nil
+	if v.sw.pending != "" && p.pendingSince.IsZero() {
+		p.pendingSince = time.Now()
+	}
+	again = earliest(again, p.nudge(ctx, v))
+	return earliest(again, p.tellState(v)), nil
+}
+
+// nudge asks a switch that has not got to the end to look again.
+func (p *provisioner) nudge(ctx context.Context, v view) (again time.Duration) {
+	if v.sw.ready {
+		p.nudges = 0
+	}
+	if !v.sw.nudge || p.nudges >= nudgeMost {
+		return 0
+	}
+	if wait := time.Duration(p.nudges+1)*nudgeAfter - time.Since(p.pendingSince); wait > 0 {
+		return wait
+	}
+	p.nudges++
+	if err := p.transact(ctx, v.nudge); err != nil {
+		p.ss.log.Warn().Err(err).Msg("asking the switch to look again")
+	}
+	return nudgeAfter
 }
 
 // correct carries out the plan of v, if the limit allows, and looks again.
@@ -302,16 +330,13 @@ func (p *provisioner) tellState(v view) (again time.Duration) {
 			p.fought, p.ss.srv.limits.correctionEvery))
 	}
 	switch patience := p.ss.srv.limits.build; {
-	case !v.sw.pending:
+	case v.sw.pending == "":
 		p.pendingSince = time.Time{}
-	case p.pendingSince.IsZero():
-		p.pendingSince = time.Now()
-		again = patience
 	case time.Since(p.pendingSince) < patience:
 		again = patience - time.Since(p.pendingSince)
 	default:
 		problems = append(problems, fmt.Sprintf(
-			"the switch has not built bridge %s within %s: check that ovs-vswitchd runs, and its log", BridgeName, patience))
+			"the switch has not built %s within %s: check that ovs-vswitchd runs, and its log", v.sw.pending, patience))
 	}
 	if problem := shorten(strings.Join(problems, "; "), 4096); problem != p.problem {
 		p.problem = problem

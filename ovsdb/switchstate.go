@@ -3,63 +3,82 @@ package ovsdb
 import (
 	"fmt"
 	"slices"
+
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
 )
 
 // switchState is how far a host's switch has come with what its rows ask for.
 type switchState struct {
-	ready   bool
-	pending bool // nothing is wrong yet, but the switch has not built it
+	ready bool
+	// pending is what the switch has still to do; nothing is wrong yet.
+	pending string
+	// nudge says that it may help if the switch looks at its rows once more.
+	// It does not move a port that is in the way before it does; and when what
+	// it reports, a datapath id or an OpenFlow port, changes twice in quick
+	// succession, the first report can be the one that stays (seen with 3.1).
+	nudge bool
 	// problems are errors that the switch reports, and what to do.
 	problems []string
 }
 
 // checkSwitch reads what the switch has reported about rows that are as wished.
 func checkSwitch(db *replica, w wish) switchState {
-	_, br, ok := db.bridge(BridgeName)
-	if !ok {
-		return switchState{pending: true}
-	}
 	var s switchState
-	x := db.index()
-	tunnel, ok := db.interfaces.rows[x.interfaces[TunnelPort]]
+	_, br, ok := db.bridge(BridgeName)
+	if !ok || string(br.DatapathID) != datapathID(w.assign.DatapathID) {
+		s.pending = "bridge " + BridgeName
+		s.nudge = br.DatapathID != ""
+		return s
+	}
+	tunnel, ok := db.interfaces.rows[db.index().interfaces[TunnelPort]]
 	switch n := tunnel.OFPort; {
-	case !ok:
-		s.pending = true
-	case !owned(tunnel.ExternalIDs):
-		return s // the plan says that it is in the way
+	case !ok || !owned(tunnel.ExternalIDs):
+		// The plan says what is in the way.
 	case tunnel.Error != "":
 		s.problems = append(s.problems, fmt.Sprintf("the switch cannot add the tunnel port %s: %s", TunnelPort,
 			printable(string(tunnel.Error), 256)))
-	case n == TunnelOFPort:
 	case n < 0:
 		s.problems = append(s.problems, fmt.Sprintf(
 			"the switch could not add the tunnel port %s: its log (ovs-vswitchd.log) says why; another VXLAN port on this host "+
 				"with the same UDP port is the usual reason", TunnelPort))
-	case n > 0:
-		s.problems = append(s.problems, ofportTaken(db, br, n))
+	case n == TunnelOFPort:
+		s.ready = true
+	case n == 0:
+		s.pending = "tunnel port " + TunnelPort
 	default:
-		s.pending = true
+		if taker := ofportTaken(db, br); taker != "" {
+			s.problems = append(s.problems, taker)
+			break
+		}
+		s.pending = fmt.Sprintf("tunnel port %s as OpenFlow port %d (it has %d)", TunnelPort, TunnelOFPort, n)
+		s.nudge = true
 	}
-	if string(br.DatapathID) != datapathID(w.assign.DatapathID) {
-		s.pending = true
-	}
-	s.ready = !s.pending && len(s.problems) == 0
 	return s
 }
 
-// ofportTaken explains a tunnel port with another number. A switch gives the
-// number that is asked for unless an interface has it that is not to move.
-func ofportTaken(db *replica, br bridgeRow, got optInt) string {
+// ofportTaken explains who keeps the tunnel port from its number: a switch moves
+// other interfaces out of the way, but not one that asks for that number too.
+func ofportTaken(db *replica, br bridgeRow) string {
 	for i := range db.bridgeInterfaces(br, make(map[string]bool)) {
-		if i.Name == TunnelPort || i.OFPort != TunnelOFPort && i.OFPortRequest != TunnelOFPort {
+		if i.Name == TunnelPort || i.OFPortRequest != TunnelOFPort {
 			continue
 		}
 		name := printable(i.Name, 64)
 		return fmt.Sprintf(`OpenFlow port %d of %s, which the tunnel port needs, is taken by %s: run "ovs-vsctl set interface %s `+
 			`ofport_request=N" with another number, or "ovs-vsctl del-port %s"`, TunnelOFPort, BridgeName, name, name, name)
 	}
-	return fmt.Sprintf(`the tunnel port %s has OpenFlow port %d and not %d: run "ovs-vsctl del-port %s", it will be made again`,
-		TunnelPort, got, TunnelOFPort, TunnelPort)
+	return ""
+}
+
+// nudgePlan makes a switch look at its rows once more, in the way in which every
+// ovs-vsctl does: by counting up next_cfg.
+func nudgePlan(db *replica) plan {
+	root, _, ok := db.theRoot()
+	if !ok {
+		return plan{}
+	}
+	return plan{ops: []ovsdb.Operation{opMutate("Open_vSwitch", root,
+		*ovsdb.NewMutation("next_cfg", ovsdb.MutateOperationAdd, 1))}}
 }
 
 // patchProblems are errors that the switch reports for other ports of ours.
