@@ -29,17 +29,6 @@ type Multipart struct {
 	Body                  []byte // valid as long as the message's
 }
 
-// MultipartType is the type of a multipart message (OpenFlow 1.3.5, A.3.5).
-type MultipartType uint16
-
-// The multipart types that a session meets.
-const (
-	MultipartFlow         MultipartType = 1
-	MultipartGroupDesc    MultipartType = 7
-	MultipartMeterConfig  MultipartType = 10
-	MultipartExperimenter MultipartType = 0xffff
-)
-
 // IsFlowMonitor says whether the body is for DecodeFlowUpdates.
 func (m Multipart) IsFlowMonitor() bool { panic("openflow: to be written") }
 
@@ -60,6 +49,9 @@ func DecodeGroupDescs(body []byte) ([]EntryStat, error) { panic("openflow: to be
 
 // DecodeMeterConfigs decodes the body of a MultipartMeterConfig reply.
 func DecodeMeterConfigs(body []byte) ([]EntryStat, error) { panic("openflow: to be written") }
+
+// DecodePortDescs decodes the body of a MultipartPortDesc reply.
+func DecodePortDescs(body []byte) ([]PortStatus, error) { panic("openflow: to be written") }
 
 // DecodePacketIn decodes a packet-in. Data is part of the message's body.
 func DecodePacketIn(m Message) (PacketIn, error) { panic("openflow: to be written") }
@@ -90,18 +82,6 @@ type FlowRemoved struct {
 
 // DecodeFlowRemoved decodes a flow-removed message.
 func DecodeFlowRemoved(m Message) (FlowRemoved, error) { panic("openflow: to be written") }
-
-// BundleControl is a bundle control message: 0 open request, 1 open reply, 2
-// and 3 close, 4 and 5 commit, 6 and 7 discard.
-type BundleControl struct {
-	ID    uint32
-	Type  uint16
-	Flags uint16
-}
-
-// DecodeBundleControl decodes a bundle control message. ok is false for any
-// other experimenter message.
-func DecodeBundleControl(m Message) (b BundleControl, ok bool) { panic("openflow: to be written") }
 
 // UpdateEvent says what a FlowUpdate is.
 type UpdateEvent uint8
@@ -160,14 +140,15 @@ func DecodeGroupMod(m Message) (EntryMod, error) { panic("openflow: to be writte
 // DecodeMeterMod decodes a controller's meter-mod.
 func DecodeMeterMod(m Message) (EntryMod, error) { panic("openflow: to be written") }
 
-// DecodeBundleAdd decodes a bundle-add message; inner is part of m.
-// ok is false for any other experimenter message.
-func DecodeBundleAdd(m Message) (id uint32, flags uint16, inner Message, ok bool) {
-	panic("openflow: to be written")
-}
-
 // DecodeFlow decodes a flow from its raw match and instructions. It fails on
 // what a Flow cannot say.
 func DecodeFlow(id ID, match, instructions []byte) (Flow, error) { panic("openflow: to be written") }
 
 var _ netip.Addr
+
+// Error says in words what the switch refused.
+func (e *ErrorMsg) Error() string { panic("openflow: to be written") }
+
+// FlowMonitorRequest asks to hear of every change of the flow tables that
+// comes from somebody else, from now on.
+func FlowMonitorRequest(id uint32) []byte { panic("openflow: to be written") }

@@ -9,7 +9,8 @@ import (
 )
 
 // Encode puts a flow into wire form. It fails when the flow has no wire form:
-// a field twice, a missing prerequisite, a message over 65,535 bytes.
+// a field twice, a missing prerequisite, more bytes than a message can have (in
+// a bundle: 65,511).
 func Encode(f Flow) (Entry, error) {
 	e, err := encodeFlow(f)
 	if err != nil {
@@ -39,8 +40,8 @@ func encodeFlow(f Flow) (Entry, error) {
 	}
 	matchLen := int(mod.Match.Len())
 	// libOpenflow counts in 16 bits, so the length is checked before.
-	if size := flowModHead + matchLen + instructionsLen; size > MaxMessage {
-		return Entry{}, fmt.Errorf("a message of %d bytes, at most %d are possible", size, MaxMessage)
+	if size := flowModHead + matchLen + instructionsLen; size > maxEntry {
+		return Entry{}, tooLong(size)
 	}
 	add, err := mod.MarshalBinary()
 	if err != nil {
@@ -78,6 +79,14 @@ func addInstructions(mod *of.FlowMod, f Flow, match canonical) (int, error) {
 	return size, nil
 }
 
+// maxEntry is the longest message that installs an entry: it must fit a
+// bundle-add message, and what it installs must fit a reply.
+const maxEntry = MaxMessage - bundleAddHead
+
+func tooLong(size int) error {
+	return fmt.Errorf("a message of %d bytes, at most %d are possible", size, maxEntry)
+}
+
 // flowModHead is the length of a flow-mod before its match.
 const flowModHead = 48
 
@@ -95,21 +104,21 @@ func (c canonical) wire() *of.Match {
 	return m
 }
 
-// oxmValue is the value and mask of a field, as a part of a libOpenflow message.
-type oxmValue []byte
+// rawBytes are bytes that we have already, as a part of a libOpenflow message.
+type rawBytes []byte
 
-func (v oxmValue) Len() uint16                    { return uint16(len(v)) }
-func (v oxmValue) MarshalBinary() ([]byte, error) { return v, nil }
+func (v rawBytes) Len() uint16                    { return uint16(len(v)) }
+func (v rawBytes) MarshalBinary() ([]byte, error) { return v, nil }
 
 // UnmarshalBinary is only there for the interface; nothing is decoded with libOpenflow.
-func (v oxmValue) UnmarshalBinary([]byte) error { return errors.New("not a decoder") }
+func (v rawBytes) UnmarshalBinary([]byte) error { return errors.New("not a decoder") }
 
 // matchField puts value and mask into one payload: libOpenflow has a type for
 // each field, but not for each with a mask, and leaves out an experimenter id.
 func (v *FieldValue) matchField() of.MatchField {
 	info := v.Field.info()
 	mf := of.MatchField{Class: info.match.class, Field: info.match.field}
-	payload := make(oxmValue, 0, 4+2*info.bytes)
+	payload := make(rawBytes, 0, 4+2*info.bytes)
 	if info.match.class == classExperimenter {
 		payload = append(payload, onfExperimenter>>24, onfExperimenter>>16&0xff, onfExperimenter>>8&0xff, onfExperimenter&0xff)
 	}
@@ -117,7 +126,7 @@ func (v *FieldValue) matchField() of.MatchField {
 	if !v.IsExact() {
 		payload = append(payload, v.mask()...)
 		mf.HasMask = true
-		mf.Mask = oxmValue(nil)
+		mf.Mask = rawBytes(nil)
 	}
 	mf.Value = payload
 	mf.Length = uint8(len(payload))
@@ -134,9 +143,3 @@ func flowSum(matchAndInstructions []byte, idle, hard, flags uint16) uint64 {
 	}
 	return sum
 }
-
-// EncodeGroup puts a group into wire form.
-func EncodeGroup(g Group) (Entry, error) { panic("openflow: to be written") }
-
-// EncodeMeter puts a meter into wire form.
-func EncodeMeter(m Meter) (Entry, error) { panic("openflow: to be written") }

@@ -1,9 +1,6 @@
 package openflow
 
-import (
-	"io"
-	"time"
-)
+import "time"
 
 // MaxMessage is the largest OpenFlow message in bytes (the length field has 16 bits).
 const MaxMessage = 65535
@@ -46,30 +43,15 @@ type Message struct {
 	Body    []byte
 }
 
-// Reader frames messages. It is not safe for concurrent use.
-type Reader struct{}
-
-// NewReader reads from r, which it buffers.
-func NewReader(r io.Reader) *Reader { panic("openflow: to be written") }
-
-// Next returns the next message. A length below 8 is an error, after which the
-// stream is lost.
-func (r *Reader) Next() (Message, error) { panic("openflow: to be written") }
-
-// SetXID writes a transaction id into an encoded message, for a bundle-add
-// message into the inner one too.
-func SetXID(msg []byte, xid uint32) { panic("openflow: to be written") }
-
 // ErrorMsg is a switch's refusal.
 type ErrorMsg struct {
-	XID        uint32 // of the message refused
-	Type, Code uint16
-	Data       []byte // at least the first 64 bytes of the message refused
+	XID uint32 // of the message refused
+	// Type and Code are those of OpenFlow 1.3. Type 0xffff is an error of an
+	// Experimenter, with its own codes.
+	Type, Code   uint16
+	Experimenter uint32
+	Data         []byte // at least the first 64 bytes of the message refused
 }
-
-// Error says in words what the switch refused ("bad match: prerequisite
-// missing (OFPBMC_BAD_PREREQ)").
-func (e *ErrorMsg) Error() string { panic("openflow: to be written") }
 
 // FlowStat is one flow that a switch reports.
 type FlowStat struct {

@@ -1,0 +1,65 @@
+package openflow
+
+import "encoding/binary"
+
+// MultipartType is the type of a multipart message (OpenFlow 1.3.5, A.3.5).
+type MultipartType uint16
+
+// The multipart types that a session meets.
+const (
+	MultipartDesc         MultipartType = 0
+	MultipartFlow         MultipartType = 1
+	MultipartGroupDesc    MultipartType = 7
+	MultipartMeterConfig  MultipartType = 10
+	MultipartPortDesc     MultipartType = 13
+	MultipartExperimenter MultipartType = 0xffff
+)
+
+// multipart is a multipart message with a body.
+func multipart(t Type, mt MultipartType, more bool, body []byte) []byte {
+	b := make([]byte, 8, 8+len(body))
+	binary.BigEndian.PutUint16(b, uint16(mt))
+	if more {
+		b[3] = 1
+	}
+	return message(t, append(b, body...)...)
+}
+
+// FlowStatsRequest asks for all flows of all tables.
+func FlowStatsRequest() []byte { return FlowStatsRequestTable(tableAll) }
+
+// FlowStatsRequestTable asks for all flows of a table.
+func FlowStatsRequestTable(table uint8) []byte {
+	body := make([]byte, 32, 40)
+	body[0] = table
+	for i := 4; i < 12; i++ { // any port, any group
+		body[i] = 0xff
+	}
+	return multipart(TypeMultipartRequest, MultipartFlow, false, append(body, emptyMatch[:]...))
+}
+
+// GroupDescRequest asks for all groups.
+func GroupDescRequest() []byte {
+	return multipart(TypeMultipartRequest, MultipartGroupDesc, false, nil)
+}
+
+// MeterConfigRequest asks for all meters.
+func MeterConfigRequest() []byte {
+	all := []byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}
+	return multipart(TypeMultipartRequest, MultipartMeterConfig, false, all)
+}
+
+// PortDescRequest asks for all ports; see DecodePortDescs.
+func PortDescRequest() []byte {
+	return multipart(TypeMultipartRequest, MultipartPortDesc, false, nil)
+}
+
+// MultipartReply is a part of a switch's answer; all but the last say more. A
+// body longer than a message can hold (65,519 bytes) is a programming error
+// and panics.
+func MultipartReply(t MultipartType, more bool, body []byte) []byte {
+	if len(body) > MaxMessage-16 {
+		panic("openflow: a multipart body longer than a message")
+	}
+	return multipart(TypeMultipartReply, t, more, body)
+}
