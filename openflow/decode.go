@@ -1,12 +1,40 @@
 package openflow
 
-import "net/netip"
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+)
 
-// NegotiateVersion says whether a peer's hello allows OpenFlow 1.3.
-func NegotiateVersion(m Message) bool { panic("openflow: to be written") }
+// The decoders below check every length, allocate no more than a small multiple
+// of what they are given, and copy what they keep, unless they say otherwise.
 
-// DecodeError decodes an error message.
-func DecodeError(m Message) (*ErrorMsg, error) { panic("openflow: to be written") }
+var be = binary.BigEndian
+
+// tooShort is the error for a body that lacks bytes.
+func tooShort(what string, have int) error {
+	return fmt.Errorf("decode %s: cut short after %d bytes", what, have)
+}
+
+// NegotiateVersion says whether a peer's hello allows OpenFlow 1.3: by its
+// version bitmap, or else by its version being 1.3 or later (OpenFlow 1.3.5,
+// 6.3.1). A switch may well say hello in a later version than it then speaks.
+func NegotiateVersion(m Message) bool {
+	if m.Type != TypeHello {
+		return false
+	}
+	for b := m.Body; len(b) >= 4; {
+		length := int(be.Uint16(b[2:]))
+		if length < 4 || length > len(b) {
+			break
+		}
+		if be.Uint16(b) == 1 && length >= 8 {
+			return be.Uint32(b[4:])&(1<<version13) != 0
+		}
+		b = b[min(padded(length), len(b)):]
+	}
+	return m.Version >= version13
+}
 
 // Features is what a switch says of itself.
 type Features struct {
@@ -18,59 +46,81 @@ type Features struct {
 }
 
 // DecodeFeaturesReply decodes a features reply.
-func DecodeFeaturesReply(m Message) (Features, error) { panic("openflow: to be written") }
-
-// Multipart is one part of a multipart reply (or a request).
-type Multipart struct {
-	Type MultipartType
-	More bool
-	// Experimenter and ExpType say what it is when Type is MultipartExperimenter.
-	Experimenter, ExpType uint32
-	Body                  []byte // valid as long as the message's
+func DecodeFeaturesReply(m Message) (Features, error) {
+	b := m.Body
+	if len(b) < 24 {
+		return Features{}, tooShort("features reply", len(b))
+	}
+	return Features{
+		DatapathID:   be.Uint64(b),
+		Buffers:      be.Uint32(b[8:]),
+		Tables:       b[12],
+		AuxiliaryID:  b[13],
+		Capabilities: be.Uint32(b[16:]),
+	}, nil
 }
 
-// IsFlowMonitor says whether the body is for DecodeFlowUpdates.
-func (m Multipart) IsFlowMonitor() bool { panic("openflow: to be written") }
+// PortReason says what happened to a port.
+type PortReason uint8
 
-// DecodeMultipart decodes the head of a multipart reply or request.
-func DecodeMultipart(m Message) (Multipart, error) { panic("openflow: to be written") }
+// The reasons of a port-status message.
+const (
+	PortAdded PortReason = iota
+	PortDeleted
+	PortModified
+)
 
-// DecodeFlowStats decodes the body of a MultipartFlow reply.
-func DecodeFlowStats(body []byte) ([]FlowStat, error) { panic("openflow: to be written") }
-
-// EntryStat is a group or meter that a switch reports.
-type EntryStat struct {
-	ID  ID
-	Sum uint64 // comparable to Entry.Sum
-}
-
-// DecodeGroupDescs decodes the body of a MultipartGroupDesc reply.
-func DecodeGroupDescs(body []byte) ([]EntryStat, error) { panic("openflow: to be written") }
-
-// DecodeMeterConfigs decodes the body of a MultipartMeterConfig reply.
-func DecodeMeterConfigs(body []byte) ([]EntryStat, error) { panic("openflow: to be written") }
-
-// DecodePortDescs decodes the body of a MultipartPortDesc reply.
-func DecodePortDescs(body []byte) ([]PortStatus, error) { panic("openflow: to be written") }
-
-// DecodePacketIn decodes a packet-in. Data is part of the message's body.
-func DecodePacketIn(m Message) (PacketIn, error) { panic("openflow: to be written") }
-
-// PortStatus is a change of a port.
+// PortStatus is a port, and in a port-status message what happened to it.
 type PortStatus struct {
-	Reason        uint8 // 0 added, 1 deleted, 2 changed
+	Reason        PortReason
 	Port          uint32
 	MAC           [6]byte
 	Name          string
-	Config, State uint32
+	Config, State uint32 // bits of OFPPC and OFPPS; 1 is down in both
 }
 
+// portLen is the length of a port's description (OpenFlow 1.3.5, A.2.1).
+const portLen = 64
+
 // DecodePortStatus decodes a port-status message.
-func DecodePortStatus(m Message) (PortStatus, error) { panic("openflow: to be written") }
+func DecodePortStatus(m Message) (PortStatus, error) {
+	if len(m.Body) < 8+portLen {
+		return PortStatus{}, tooShort("port-status", len(m.Body))
+	}
+	p := decodePort(m.Body[8:])
+	p.Reason = PortReason(m.Body[0])
+	return p, nil
+}
+
+// DecodePortDescs decodes the body of a MultipartPortDesc reply.
+func DecodePortDescs(body []byte) ([]PortStatus, error) {
+	if len(body)%portLen != 0 {
+		return nil, tooShort("port descriptions", len(body))
+	}
+	ports := make([]PortStatus, 0, len(body)/portLen)
+	for ; len(body) > 0; body = body[portLen:] {
+		ports = append(ports, decodePort(body))
+	}
+	return ports, nil
+}
+
+func decodePort(b []byte) PortStatus {
+	name, _, _ := bytes.Cut(b[16:32], []byte{0})
+	return PortStatus{
+		Port:   be.Uint32(b),
+		MAC:    [6]byte(b[8:14]),
+		Name:   string(name),
+		Config: be.Uint32(b[32:]),
+		State:  be.Uint32(b[36:]),
+	}
+}
 
 // DecodeRoleReply decodes a role reply (or request).
 func DecodeRoleReply(m Message) (role Role, generationID uint64, err error) {
-	panic("openflow: to be written")
+	if len(m.Body) < 16 {
+		return 0, 0, tooShort("role reply", len(m.Body))
+	}
+	return Role(be.Uint32(m.Body)), be.Uint64(m.Body[8:]), nil
 }
 
 // FlowRemoved says that a flow is gone.
@@ -81,74 +131,49 @@ type FlowRemoved struct {
 }
 
 // DecodeFlowRemoved decodes a flow-removed message.
-func DecodeFlowRemoved(m Message) (FlowRemoved, error) { panic("openflow: to be written") }
-
-// UpdateEvent says what a FlowUpdate is.
-type UpdateEvent uint8
-
-// The events of a flow monitor.
-const (
-	UpdateAdded UpdateEvent = iota
-	UpdateDeleted
-	UpdateModified
-	UpdateAbbrev // one of our own requests, FlowUpdate.XID, had its effect
-)
-
-// FlowUpdate is one event of a flow monitor.
-type FlowUpdate struct {
-	Event UpdateEvent
-	XID   uint32 // of UpdateAbbrev
-	ID    ID
-	Sum   uint64 // comparable to Entry.Sum; 0 for UpdateDeleted
-	Match []byte
+func DecodeFlowRemoved(m Message) (FlowRemoved, error) {
+	const head = 40
+	b := m.Body
+	if len(b) < head {
+		return FlowRemoved{}, tooShort("flow-removed", len(b))
+	}
+	match, _, err := splitMatch(b[head:])
+	if err != nil {
+		return FlowRemoved{}, fmt.Errorf("decode flow-removed: %w", err)
+	}
+	return FlowRemoved{
+		ID:     ID{Kind: EntryFlow, Cookie: be.Uint64(b), Priority: be.Uint16(b[8:]), Table: b[11]},
+		Reason: b[10],
+		Match:  bytes.Clone(match),
+	}, nil
 }
 
-// DecodeFlowUpdates decodes the body of a flow monitor's multipart reply.
-func DecodeFlowUpdates(body []byte) ([]FlowUpdate, error) { panic("openflow: to be written") }
-
-// MonitorPaused and MonitorResumed say whether m tells that the switch paused
-// the flow monitor for want of buffers, or resumed it.
-func MonitorPaused(m Message) bool { panic("openflow: to be written") }
-
-// MonitorResumed is described at MonitorPaused.
-func MonitorResumed(m Message) bool { panic("openflow: to be written") }
-
-// FlowMod is a flow-mod as a switch sees it.
-type FlowMod struct {
-	Command    uint8 // 0 add, 1 modify, 2 modify strict, 3 delete, 4 delete strict
-	ID         ID
-	CookieMask uint64
-	Sum        uint64 // comparable to Entry.Sum
-	// Match and Instructions are raw, and part of the message's body.
-	Match, Instructions []byte
+// DecodePacketIn decodes a packet-in. Data is part of the message's body, and
+// so only valid as long as that. Fields that this package does not know are
+// left out.
+func DecodePacketIn(m Message) (PacketIn, error) {
+	const head = 16
+	b := m.Body
+	if len(b) < head {
+		return PacketIn{}, tooShort("packet-in", len(b))
+	}
+	match, rest, err := splitMatch(b[head:])
+	if err == nil && len(rest) < 2 {
+		err = fmt.Errorf("cut short after %d bytes", len(b))
+	}
+	if err != nil {
+		return PacketIn{}, fmt.Errorf("decode packet-in: %w", err)
+	}
+	p := PacketIn{Reason: b[6], Table: b[7], Cookie: be.Uint64(b[8:]), Data: rest[2:]}
+	for fields := oxmFields(match); len(fields) > 0; {
+		o, next, err := nextOXM(fields)
+		if err != nil {
+			return PacketIn{}, fmt.Errorf("decode packet-in: %w", err)
+		}
+		if v, err := o.fieldValue(); err == nil {
+			p.Fields = append(p.Fields, v)
+		}
+		fields = next
+	}
+	return p, nil
 }
-
-// DecodeFlowMod decodes a controller's flow-mod.
-func DecodeFlowMod(m Message) (FlowMod, error) { panic("openflow: to be written") }
-
-// EntryMod is a group-mod or meter-mod as a switch sees it.
-type EntryMod struct {
-	Command uint16 // 0 add, 1 modify, 2 delete
-	ID      ID
-	Sum     uint64 // comparable to Entry.Sum
-	Body    []byte // part of the message's body
-}
-
-// DecodeGroupMod decodes a controller's group-mod.
-func DecodeGroupMod(m Message) (EntryMod, error) { panic("openflow: to be written") }
-
-// DecodeMeterMod decodes a controller's meter-mod.
-func DecodeMeterMod(m Message) (EntryMod, error) { panic("openflow: to be written") }
-
-// DecodeFlow decodes a flow from its raw match and instructions. It fails on
-// what a Flow cannot say.
-func DecodeFlow(id ID, match, instructions []byte) (Flow, error) { panic("openflow: to be written") }
-
-var _ netip.Addr
-
-// Error says in words what the switch refused.
-func (e *ErrorMsg) Error() string { panic("openflow: to be written") }
-
-// FlowMonitorRequest asks to hear of every change of the flow tables that
-// comes from somebody else, from now on.
-func FlowMonitorRequest(id uint32) []byte { panic("openflow: to be written") }

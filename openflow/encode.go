@@ -137,6 +137,8 @@ func (v *FieldValue) matchField() of.MatchField {
 // have, timeouts and flags, changes the sum too, so that a flow that somebody
 // gave a timeout is not taken for ours.
 func flowSum(matchAndInstructions []byte, idle, hard, flags uint16) uint64 {
+	const kept = 1 | 1<<3 | 1<<4 // send-flow-removed, no-packet-counts, no-byte-counts
+	flags &= kept
 	sum := xxhash.Sum64(matchAndInstructions)
 	if idle|hard|flags != 0 {
 		sum ^= (uint64(idle)<<32 | uint64(hard)<<16 | uint64(flags)) * 0x9e3779b97f4a7c15

@@ -43,16 +43,6 @@ type Message struct {
 	Body    []byte
 }
 
-// ErrorMsg is a switch's refusal.
-type ErrorMsg struct {
-	XID uint32 // of the message refused
-	// Type and Code are those of OpenFlow 1.3. Type 0xffff is an error of an
-	// Experimenter, with its own codes.
-	Type, Code   uint16
-	Experimenter uint32
-	Data         []byte // at least the first 64 bytes of the message refused
-}
-
 // FlowStat is one flow that a switch reports.
 type FlowStat struct {
 	ID       ID
@@ -67,6 +57,7 @@ type FlowStat struct {
 
 // PacketIn is a packet that a switch sends to the controller.
 type PacketIn struct {
+	Reason uint8 // 0 table miss, 1 an action, 2 invalid TTL
 	Table  uint8
 	Cookie uint64
 	// Fields are the pipeline fields: in port, registers, tunnel.
