@@ -120,6 +120,11 @@ func (h *Host) Vsctl(args ...string) string {
 	return h.run("ovs-vsctl", append([]string{"--db=" + h.DB, "--no-wait", "--timeout=10"}, args...)...)
 }
 
+// TryVsctl runs ovs-vsctl as Vsctl does, and returns its failure.
+func (h *Host) TryVsctl(args ...string) error {
+	return h.try("ovs-vsctl", append([]string{"--db=" + h.DB, "--no-wait", "--timeout=10"}, args...)...)
+}
+
 // Ofctl runs ovs-ofctl; a bridge's name stands for its management socket.
 func (h *Host) Ofctl(args ...string) string {
 	h.tb.Helper()
