@@ -1,6 +1,7 @@
 package openflow
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -14,6 +15,7 @@ const (
 	groupModHead = 16
 	meterModHead = 16
 	bucketHead   = 16
+	meterBandLen = 16
 )
 
 // maxGroup and maxMeter are the highest ids (OpenFlow 1.3.5, A.3.4.2 and A.3.4.4).
@@ -121,7 +123,15 @@ func (m Meter) flags() uint16 {
 	return flags
 }
 
-// meterSum hashes a meter's flags and bands.
+// meterSum hashes a meter's flags and bands. When the flags say that there is no
+// burst size, what stands in its place does not count: Open vSwitch puts one of
+// its own there.
 func meterSum(flags uint16, bands []byte) uint64 {
+	if flags&of.OFPMF13_BURST == 0 && len(bands) >= meterBandLen {
+		bands = bytes.Clone(bands)
+		for b := bands; len(b) >= meterBandLen; b = b[meterBandLen:] {
+			clear(b[8:12])
+		}
+	}
 	return xxhash.Sum64(bands) ^ (uint64(flags)+1)*0x9e3779b97f4a7c15
 }

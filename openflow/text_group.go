@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-var groupTypeNames = [...]string{"all", "select", "indirect", "fast_failover"}
+var groupTypeNames = [...]string{"all", "select", "indirect", "ff"}
 
 // String is the type in ovs-ofctl syntax.
 func (t GroupType) String() string {
