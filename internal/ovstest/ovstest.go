@@ -47,10 +47,9 @@ type daemon struct {
 	done chan struct{}
 }
 
-// Start makes a host with an empty database. remotes are more addresses for its
-// ovsdb-server to listen at or to connect to, as --remote takes them; managers
-// that are set in the database are followed too.
-func Start(tb testing.TB, remotes ...string) *Host {
+// Start makes a host with an empty database. Its ovsdb-server follows the managers
+// that are set in it; more are more arguments for that server.
+func Start(tb testing.TB, more ...string) *Host {
 	tb.Helper()
 	for _, tool := range []string{"ovsdb-tool", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovsdb-client"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -69,21 +68,19 @@ func Start(tb testing.TB, remotes ...string) *Host {
 		_ = os.RemoveAll(dir)
 	})
 	h.run("ovsdb-tool", "create", filepath.Join(dir, "conf.db"), schema)
-	h.StartDB(remotes...)
+	h.StartDB(more...)
 	h.Vsctl("init")
 	return h
 }
 
 // StartDB starts the database's server, as Start does, and waits until it answers.
-func (h *Host) StartDB(remotes ...string) {
+func (h *Host) StartDB(more ...string) {
 	h.tb.Helper()
 	args := []string{
 		filepath.Join(h.Dir, "conf.db"), "--remote=p" + h.DB, "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
 		"--unixctl=" + filepath.Join(h.Dir, "ovsdb.ctl"), "--no-chdir",
 	}
-	for _, r := range remotes {
-		args = append(args, "--remote="+r)
-	}
+	args = append(args, more...)
 	h.ovsdb = h.start("ovsdb-server", args...)
 	h.waitFor("ovsdb-server", h.ovsdb, func() error { return h.try("ovsdb-client", "list-dbs", h.DB) })
 }
