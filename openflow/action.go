@@ -16,7 +16,9 @@ type (
 	// Output sends the packet to a port. PortInPort is the port it came from,
 	// which any other form of output never goes back to.
 	Output struct{ Port uint32 }
-	// ToController sends up to MaxLen bytes of the packet to the controller.
+	// ToController sends at least MaxLen bytes of the packet to the controller.
+	// Open vSwitch since 2.7 keeps no packet in a buffer, and then has to send
+	// all of it whatever MaxLen says.
 	ToController struct{ MaxLen uint16 }
 	// SetField sets a whole field (set_field).
 	SetField struct{ FieldValue }

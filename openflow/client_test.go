@@ -47,7 +47,7 @@ func (c *client) next() Message {
 		c.t.Fatalf("read from the switch: %v", err)
 	}
 	if m.Type != TypeHello && m.Version != version13 {
-		c.t.Fatalf("message of version %d", m.Version)
+		c.t.Fatalf("message of version %d: %+v", m.Version, m)
 	}
 	m.Body = bytes.Clone(m.Body)
 	if m.Type == TypeEchoRequest {

@@ -31,7 +31,10 @@ const (
 // requests come abbreviated (UpdateAbbrev). The switch answers at once with an
 // empty multipart reply of the request's XID; updates come as multipart
 // replies of XID 0, those by a request before the answer to the next barrier.
-// The id must not be in use on this connection.
+//
+// A flow that is added again in place of itself is UpdateAdded once more.
+// The id must not be in use on this connection: Open vSwitch 3.1 answers that
+// with an error of OpenFlow version 1 and a transaction id of no message.
 func FlowMonitorRequest(id uint32) []byte {
 	body := onfHead(onfFlowMonitor)
 	body = binary.BigEndian.AppendUint32(body, id)
