@@ -20,6 +20,9 @@ func Encode(f Flow) (Entry, error) {
 }
 
 func encodeFlow(f Flow) (Entry, error) {
+	if f.Table == tableAll {
+		return Entry{}, fmt.Errorf("there is no table %d", f.Table)
+	}
 	var space [16]FieldValue
 	match, err := f.Match.canonical(space[:0])
 	if err != nil {

@@ -1,0 +1,226 @@
+package openflow
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestEncodeRefuses(t *testing.T) {
+	long := make([]Action, 5000)
+	for i := range long {
+		long[i] = Output{1}
+	}
+	for _, test := range []struct {
+		name string
+		flow Flow
+		want string
+	}{
+		{"field twice", Flow{Match: Match{Reg0.Uint(1), Reg0.Uint(2)}}, "reg0 is matched twice"},
+		{"register twice", Flow{Match: Match{XXReg1.Addr(ip("::1")), Reg7.Uint(2)}}, "reg7 is matched twice"},
+		{"no eth_type", Flow{Match: Match{IPv4Src.Addr(ip("10.0.0.1"))}}, "ip_src needs a match on eth_type IPv4"},
+		{"wrong eth_type", Flow{Match: Match{v6, IPv4Src.Addr(ip("10.0.0.1"))}}, "ip_src needs a match on eth_type IPv4"},
+		{"no nw_proto", Flow{Match: Match{v4, TCPDst.Uint(80)}}, "tcp_dst needs a match on eth_type IP and nw_proto TCP"},
+		{"no nd", Flow{Match: Match{v6, icmp6, ICMPv6Type.Uint(128), NDTarget.Addr(ip("::1"))}}, "nd_target needs a match on icmpv6_type 135 or 136"},
+		{"sll of an advertisement", Flow{Match: Match{v6, icmp6, ICMPv6Type.Uint(136), NDSLL.MAC(mac(1))}}, "nd_sll needs a match on icmpv6_type 135"},
+		{"pcp without tag", Flow{Match: Match{VLANPCP.Uint(1)}}, "vlan_pcp needs a match on vlan_vid with a tag"},
+		{"not maskable", Flow{Match: Match{v4, IPProto.UintMask(1, 3)}}, "nw_proto cannot be masked"},
+		{"unknown field", Flow{Match: Match{{Field: 250}}}, "unknown field 250"},
+		{"goto back", Flow{Table: 10, Goto: 10}, "goto_table:10 does not lead to a later table"},
+		{"goto nowhere", Flow{Table: 10, Goto: 255}, "goto_table:255 does not lead to a later table"},
+		{"table", Flow{Table: 255}, "there is no table 255"},
+		{"read-only", Flow{Match: Match{v4}, Actions: []Action{SetField{IPProto.Uint(1)}}}, "action 1: nw_proto cannot be set"},
+		{"action without prerequisite", Flow{Actions: []Action{Output{1}, SetField{ARPOp.Uint(1)}}}, "action 2: arp_op needs a match on eth_type ARP"},
+		{"ttl of what", Flow{Actions: []Action{DecTTL{}}}, "action 1: dec_ttl needs a match on eth_type IPv4 or IPv6"},
+		{"load too much", Flow{Actions: []Action{Load{Value: 2, Dst: Reg0, NBits: 1}}}, "action 1: 0x2 does not fit 1 bits of reg0"},
+		{"load beyond", Flow{Actions: []Action{Load{Dst: Reg0, Ofs: 30, NBits: 3}}}, "action 1: reg0 has no 3 bits at bit 30"},
+		{"move beyond", Flow{Actions: []Action{Move{Src: Reg0, Dst: TunID, NBits: 64}}}, "action 1: reg0 has no 64 bits at bit 0"},
+		{"output", Flow{Actions: []Action{Output{PortController}}}, "action 1: output to the controller has a length: use ToController"},
+		{"nil action", Flow{Actions: []Action{nil}}, "action 1: unknown action <nil>"},
+		{"too long", Flow{Actions: long}, "a message of 80064 bytes, at most 65511 are possible"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Encode(test.flow)
+			if err == nil || !strings.HasSuffix(err.Error(), test.want) {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+			_ = test.flow.String() // prints it as well as it can
+		})
+	}
+}
+
+// TestLongest sends the longest possible flow through a real switch.
+func TestLongest(t *testing.T) {
+	f := Flow{Table: 1, Actions: make([]Action, (maxEntry-flowModHead-16)/16)}
+	for i := range f.Actions {
+		f.Actions[i] = Output{1}
+	}
+	e := mustEncode(t, f)
+	c := startOVS(t).connect()
+	c.must(BundleOpen(1, BundleOrdered), AppendBundleAdd(nil, 1, BundleOrdered, e.Add), BundleCommit(1, BundleOrdered))
+	if got := c.reported()[e.ID]; got != e.Sum {
+		t.Errorf("the longest flow, of %d bytes, did not come back", len(e.Add))
+	}
+}
+
+func TestEncodeGroupRefuses(t *testing.T) {
+	long := Bucket{Actions: make([]Action, 5000)}
+	for i := range long.Actions {
+		long.Actions[i] = Output{1}
+	}
+	for want, g := range map[string]Group{
+		"the highest id is 4294967040":                         {ID: 0xffffff01},
+		"unknown type 4":                                       {Type: 4},
+		"an indirect group has one bucket, not 0":              {Type: GroupIndirect},
+		"only buckets of a select group have a weight":         {Buckets: []Bucket{{Weight: 1}}},
+		"bucket 1: action 1: unknown action <nil>":             {Buckets: []Bucket{{Actions: []Action{nil}}}},
+		"a message of 80016 bytes, at most 65511 are possible": {Buckets: []Bucket{long}},
+	} {
+		if _, err := EncodeGroup(g); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+	for _, id := range []uint32{0, 0xffff0001} {
+		if _, err := EncodeMeter(Meter{ID: id}); err == nil {
+			t.Errorf("meter %#x was accepted", id)
+		}
+	}
+}
+
+func TestPacketOutRefuses(t *testing.T) {
+	if _, err := PacketOut(1, nil, make([]byte, 65512)); err == nil {
+		t.Error("a packet longer than a message was accepted")
+	}
+	if _, err := PacketOut(1, []Action{nil}, nil); err == nil {
+		t.Error("an unknown action was accepted")
+	}
+}
+
+// TestValues checks how values are laid out and cut to size.
+func TestValues(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		got         FieldValue
+		value, mask string
+	}{
+		{"integer", Reg0.Uint(0x1_00000005), "\x00\x00\x00\x05", "\xff\xff\xff\xff"},
+		{"bits outside the mask", Reg0.UintMask(0xff, 0x0f), "\x00\x00\x00\x0f", "\x00\x00\x00\x0f"},
+		{"narrow field", VLANVID.Uint(0xffff), "\x1f\xff", "\x1f\xff"},
+		{"two bits", IPFrag.Uint(7), "\x03", "\x03"},
+		{"64 bits", TunID.Uint(1 << 63), "\x80\x00\x00\x00\x00\x00\x00\x00", "\xff\xff\xff\xff\xff\xff\xff\xff"},
+		{"prefix", IPv4Src.Prefix(cidr("10.1.2.3/23")), "\x0a\x01\x02\x00", "\xff\xff\xfe\x00"},
+		{"everything", IPv4Src.Prefix(cidr("10.1.2.3/0")), "\x00\x00\x00\x00", "\x00\x00\x00\x00"},
+		{"mac", EthDst.MACMask(mac(9), [6]byte{5: 1}), "\x00\x00\x00\x00\x00\x01", "\x00\x00\x00\x00\x00\x01"},
+	} {
+		if string(test.got.value()) != test.value || string(test.got.mask()) != test.mask {
+			t.Errorf("%s: value %x, mask %x", test.name, test.got.value(), test.got.mask())
+		}
+		if !allZero(test.got.Value[len(test.value):]) || !allZero(test.got.Mask[len(test.mask):]) {
+			t.Errorf("%s: bytes beyond the field are not zero", test.name)
+		}
+	}
+	for name, f := range map[string]func(){
+		"IPv4 in an IPv6 field": func() { IPv6Src.Addr(ip("10.0.0.1")) },
+		"IPv6 in an IPv4 field": func() { IPv4Src.Addr(ip("::1")) },
+		"integer in 128 bits":   func() { XXReg0.Uint(1) },
+		"MAC in a register":     func() { Reg0.MAC(mac(1)) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s did not panic", name)
+				}
+			}()
+			f()
+		}()
+	}
+}
+
+// TestFieldTable checks what the rest relies on.
+func TestFieldTable(t *testing.T) {
+	for f := InPort; f < numFields; f++ {
+		info := f.info()
+		if info.name == "" || info.nxmName == "" || info.bytes == 0 || info.bits > 8*info.bytes || info.bits <= 8*info.bytes-32 {
+			t.Errorf("field %d: %+v", f, info)
+		}
+		if byWire[info.match] != f || byWire[info.nxm] != f {
+			t.Errorf("%v shares its number with another field", f)
+		}
+		wide := f >= XXReg0 && f <= XXReg3
+		if !wide && wireOrder[wireRank[f]] != f {
+			t.Errorf("%v has no place in a match", f)
+		}
+	}
+}
+
+func TestSeal(t *testing.T) {
+	flows := []Flow{
+		{Table: 1, Priority: 5, Match: Match{Reg0.Uint(1)}, Actions: []Action{Output{1}}},
+		{Table: 1, Priority: 5, Match: Match{Reg0.Uint(2)}, Actions: []Action{Output{1}}},
+		{Table: 1, Priority: 5, Match: Match{Reg0.Uint(1)}, Actions: []Action{Output{1}}, Cookie: 77}, // the first again
+	}
+	entries, err := Seal("tenants/red/endpoints/web1", flows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// These numbers are in the switches of users: they must never change.
+	want := []uint64{0x76265e6542ce2866, 0x76265e656e150bca}
+	if len(entries) != len(want) {
+		t.Fatalf("%d entries, want %d", len(entries), len(want))
+	}
+	for i, e := range entries {
+		if e.ID.Cookie != want[i] {
+			t.Errorf("cookie %#x, want %#x", e.ID.Cookie, want[i])
+		}
+		f := flows[i]
+		f.Cookie = e.ID.Cookie
+		if same := mustEncode(t, f); same.ID != e.ID || same.Sum != e.Sum || !bytes.Equal(same.Add, e.Add) {
+			t.Errorf("Seal and Encode differ: %+v, %+v", e, same)
+		}
+	}
+	other, err := Seal("tenants/red/endpoints/web2", flows[:1])
+	if err != nil || uint32(other[0].ID.Cookie) != uint32(entries[0].ID.Cookie) || other[0].ID.Cookie>>32 == entries[0].ID.Cookie>>32 {
+		t.Errorf("another source: %+v, %v", other, err)
+	}
+	clash := flows[0]
+	clash.Goto = 9
+	if _, err := Seal("x", []Flow{flows[0], clash}); err == nil || !strings.Contains(err.Error(), "same table, priority and match") {
+		t.Errorf("two flows in one place: %v", err)
+	}
+	if _, err := Seal("x", []Flow{{Match: Match{{Field: 250}}}}); err == nil {
+		t.Error("a bad flow was sealed")
+	}
+}
+
+func benchmarkFlow() Flow {
+	return Flow{Table: 30, Priority: 100, Cookie: 1, Match: Match{v4, Reg0.Uint(5), InPort.Uint(1), EthDst.MAC(mac(1)), IPv4Src.Addr(ip("10.0.0.1")), IPv4Dst.Prefix(cidr("10.0.0.0/24"))},
+		Actions: []Action{SetField{EthDst.MAC(mac(2))}, DecTTL{}, Load{1, Reg2, 0, 1}, SetField{TunID.Uint(5)}, Output{2}}, Goto: 40}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	f := benchmarkFlow()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Encode(f); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSeal(b *testing.B) {
+	f := []Flow{benchmarkFlow(), {Table: 1, Match: Match{Reg0.Uint(1)}, Actions: []Action{Output{1}}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Seal("x", f); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkString(b *testing.B) {
+	f := benchmarkFlow()
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = f.String()
+	}
+}
