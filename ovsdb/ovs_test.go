@@ -381,3 +381,26 @@ func waitVsctl(t *testing.T, h *ovstest.Host, want string, args ...string) {
 	}
 	t.Fatalf("ovs-vsctl %s = %q, want %q", strings.Join(args, " "), got, want)
 }
+
+// TestHostChangesItsMind: new external_ids are a new wish, not a repair.
+func TestHostChangesItsMind(t *testing.T) {
+	c := startController(t, Config{}, nil)
+	h := joinHost(t, c)
+	c.untilCalls(t, 1, "ready h1")
+	h.Vsctl("set", "open_vswitch", ".", "external_ids:dovetail-encap-ip=2001:db8::7")
+	waitVsctl(t, h, "2001:db8::7", "get", "interface", "dv-vxlan0", "options:local_ip")
+	c.until(t, "the new address", func() bool { return c.infos["h1"].EncapIP == netip.MustParseAddr("2001:db8::7") })
+	// Withdrawn: all stays as it is, and the host is told what is missing.
+	h.Vsctl("remove", "open_vswitch", ".", "external_ids", "dovetail-encap-ip")
+	c.until(t, "the problem", func() bool { return strings.Contains(c.problem["h1"], "dovetail-encap-ip") })
+	waitVsctl(t, h, "2001:db8::7", "get", "interface", "dv-vxlan0", "options:local_ip")
+	h.Vsctl("set", "open_vswitch", ".", "external_ids:dovetail-encap-ip=192.0.2.1")
+	waitVsctl(t, h, "192.0.2.1", "get", "interface", "dv-vxlan0", "options:local_ip")
+	c.until(t, "no problem", func() bool { return c.problem["h1"] == "" })
+	h.Vsctl("add-br", "br-ex", "--", "add-port", "br-ex", "eth9", "--", "set", "interface", "eth9", "mtu_request=1400")
+	h.Vsctl("set", "open_vswitch", ".", "external_ids:dovetail-underlay=br-ex")
+	c.until(t, "the underlay's MTU", func() bool { return c.infos["h1"].UnderlayMTU > 0 })
+	if n := c.count("repaired"); n != 0 {
+		t.Error(c.dump())
+	}
+}

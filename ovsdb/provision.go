@@ -176,24 +176,6 @@ func (p *provisioner) step(ctx context.Context) (again time.Duration, err error)
 	return earliest(again, p.tellState(v)), nil
 }
 
-// nudge asks a switch that has not got to the end to look again.
-func (p *provisioner) nudge(ctx context.Context, v view) (again time.Duration) {
-	if v.sw.ready {
-		p.nudges = 0
-	}
-	if !v.sw.nudge || p.nudges >= nudgeMost {
-		return 0
-	}
-	if wait := time.Duration(p.nudges+1)*nudgeAfter - time.Since(p.pendingSince); wait > 0 {
-		return wait
-	}
-	p.nudges++
-	if err := p.transact(ctx, v.nudge); err != nil {
-		p.ss.log.Warn().Err(err).Msg("asking the switch to look again")
-	}
-	return nudgeAfter
-}
-
 // correct carries out the plan of v, if the limit allows, and looks again.
 func (p *provisioner) correct(ctx context.Context, v *view) (again time.Duration, err error) {
 	if len(v.plan.ops) == 0 {
@@ -307,48 +289,6 @@ func (p *provisioner) calm() (again time.Duration) {
 	}
 	p.fighting = false
 	return 0
-}
-
-// tellPorts reports the ports once, and then when the list changes.
-func (p *provisioner) tellPorts(ports []Port) {
-	if p.portsTold && slices.Equal(ports, p.ports) {
-		return
-	}
-	p.portsTold, p.ports = true, ports
-	p.ss.srv.cfg.Handler.HostPorts(p.host, slices.Clone(ports))
-}
-
-// tellState reports problems and readiness when they change.
-func (p *provisioner) tellState(v view) (again time.Duration) {
-	problems := v.problems
-	if p.refused != "" {
-		problems = append(problems, "the host's database refuses its rows: "+p.refused)
-	}
-	if p.fighting {
-		problems = append(problems, fmt.Sprintf("somebody keeps changing rows of the controller (last: %s): look for another "+
-			"controller or script on this host; its rows are now put right only every %s",
-			p.fought, p.ss.srv.limits.correctionEvery))
-	}
-	switch patience := p.ss.srv.limits.build; {
-	case v.sw.pending == "":
-		p.pendingSince = time.Time{}
-	case time.Since(p.pendingSince) < patience:
-		again = patience - time.Since(p.pendingSince)
-	default:
-		problems = append(problems, fmt.Sprintf(
-			"the switch has not built %s within %s: check that ovs-vswitchd runs, and its log", v.sw.pending, patience))
-	}
-	if problem := shorten(strings.Join(problems, "; "), 4096); problem != p.problem {
-		p.problem = problem
-		p.ss.log.Warn().Str("problem", problem).Msg("host problem")
-		p.ss.srv.cfg.Handler.HostProblem(p.host, problem)
-	}
-	ready := v.sw.ready && len(v.plan.ops) == 0
-	if ready && !p.ready {
-		p.ss.srv.cfg.Handler.HostReady(p.host)
-	}
-	p.ready = ready
-	return again
 }
 
 // earliest of two times to wait, where 0 is never.
