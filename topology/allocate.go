@@ -1,0 +1,110 @@
+package topology
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+)
+
+// firstAutoVNI keeps low VNIs, which people like to choose, for people as long as
+// there are others.
+const firstAutoVNI = 4096
+
+func hash64(parts ...string) uint64 {
+	h := fnv.New64a()
+	for _, p := range parts {
+		h.Write([]byte(p))
+		h.Write([]byte{0})
+	}
+	// FNV's high bits depend little on the last bytes; mix them (the finalizer of
+	// MurmurHash3, by A. Appleby).
+	x := h.Sum64()
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	return x ^ x>>33
+}
+
+// choose returns a free number in [low, 2^24), starting at a place that depends on
+// the key: two writers who do not know of each other seldom choose the same, and a
+// number that was just given back, to which switches may still send packets, is
+// not soon given to somebody else.
+func (p *pool) choose(low uint32, key Key) (uint32, bool) {
+	start := low + uint32(hash64(string(key.Kind), key.Tenant, key.Name)%uint64(1<<numbersBits-low))
+	if n, ok := p.taken.next(start); ok {
+		return n, true
+	}
+	if n, ok := p.taken.next(low); ok {
+		return n, true
+	}
+	return p.taken.next(1)
+}
+
+// allocateNetwork fills in n.Allocated; old is the network as it was, or nil.
+func (s *State) allocateNetwork(n, old *Network) error {
+	key := n.Key()
+	n.Allocated = NetworkAllocation{VNI: n.Spec.VNI, MTU: n.Spec.MTU}
+	if n.Allocated.MTU == 0 {
+		n.Allocated.MTU = DefaultMTU
+	}
+	for _, sub := range n.Spec.Subnets {
+		if !sub.Gateway.IsValid() {
+			sub.Gateway = firstHost(sub.CIDR)
+		}
+		n.Allocated.Subnets = append(n.Allocated.Subnets, sub)
+	}
+	switch {
+	case old != nil && n.Spec.VNI == 0:
+		n.Allocated.VNI = old.Allocated.VNI
+	case old != nil && n.Spec.VNI != old.Allocated.VNI:
+		return invalid(key, "spec.vni", "%d; the VNI of a network cannot change, and it is %d: leave it out, or delete the network and create it again", n.Spec.VNI, old.Allocated.VNI)
+	case n.Spec.VNI == 0:
+		vni, ok := s.vnis.choose(firstAutoVNI, key)
+		if !ok {
+			return invalid(key, "spec.vni", "all %d VNIs are taken; delete a network", MaxVNI)
+		}
+		n.Allocated.VNI = vni
+	}
+	if holder, taken := s.vnis.holder[n.Allocated.VNI]; taken {
+		return conflict(key, "spec.vni", holder, "VNI %d is taken; choose another, or leave it out to have one allocated", n.Allocated.VNI)
+	}
+	return nil
+}
+
+// allocateRouter fills in r.Allocated; old is the router as it was, or nil.
+func (s *State) allocateRouter(r, old *Router) error {
+	if old != nil {
+		r.Allocated = old.Allocated
+		return nil
+	}
+	id, ok := s.routerIDs.choose(1, r.Key())
+	if !ok {
+		return invalid(r.Key(), "metadata.name", "there are too many routers; delete one")
+	}
+	r.Allocated = RouterAllocation{ID: id}
+	return nil
+}
+
+func ipVersion(v4 bool) string {
+	if v4 {
+		return "IPv4"
+	}
+	return "IPv6"
+}
+
+// deriveMAC makes a locally administered unicast address (IEEE 802c) of where the
+// endpoint is in its network: the same every time, unless it is taken.
+func deriveMAC(e *Endpoint, idx *netIndex) MAC {
+	seed := e.Metadata.Name
+	if len(e.Allocated.Addresses) > 0 {
+		seed = e.Allocated.Addresses[0].String()
+	}
+	for h := hash64(e.Metadata.Tenant, e.Spec.Network, seed); ; h++ {
+		var b [8]byte
+		binary.BigEndian.PutUint64(b[:], h)
+		m := MAC{0x02, b[3], b[4], b[5], b[6], b[7]}
+		if _, taken := idx.macs[m]; !taken {
+			return m
+		}
+	}
+}

@@ -1,0 +1,272 @@
+package topology
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// Draft is a set of changes that was tried on a State and found valid. The State
+// is as if they were committed, until Undo.
+type Draft struct {
+	// Objects are the objects as they are now, one for each change; nil for a
+	// deletion. They have no Revision yet, unless they did not change.
+	Objects []Object
+	// Edits are what really changed: removals first, what refers to others before
+	// those, then the rest in the order of creation.
+	Edits []Edit
+
+	state *State
+	steps []step
+	undo  []func()
+}
+
+// Edit is one object that a Draft changes. Before nil is a creation, After nil a
+// removal.
+type Edit struct {
+	Key           Key
+	Before, After Object
+}
+
+// step is one change under way.
+type step struct {
+	Change
+	old, now Object
+}
+
+// Undo takes the changes back. Drafts on one State are undone newest first.
+func (d *Draft) Undo() {
+	for _, f := range slices.Backward(d.undo) {
+		f()
+	}
+	d.undo = nil
+}
+
+// Try validates the changes as a whole, fills in what they leave to be chosen, and
+// puts them into the State. Their order does not matter: only the state that they
+// lead to must be right. On an error, which is one of the types of this package,
+// the State is as before.
+func (s *State) Try(changes []Change, env Env) (*Draft, error) {
+	d := &Draft{state: s, steps: make([]step, len(changes))}
+	for _, part := range []func() error{
+		func() error { return d.prepare(changes, env) },
+		d.clear,
+		d.putTenantsAndHosts,
+		d.putNetworks,
+		d.putRouters,
+		d.putEndpoints,
+		d.check,
+	} {
+		if err := part(); err != nil {
+			d.Undo()
+			return nil, err
+		}
+	}
+	d.finish()
+	return d, nil
+}
+
+// prepare checks each change by itself and makes the new object of each.
+func (d *Draft) prepare(changes []Change, env Env) error {
+	seen := make(map[Key]struct{}, len(changes))
+	for i, ch := range changes {
+		if ch.Op != OpDelete && ch.Object == nil {
+			return invalid(ch.Key, "spec", "missing")
+		}
+		if ch.Key == (Key{}) && ch.Object != nil {
+			ch.Key = ch.Object.Key()
+		}
+		if _, twice := seen[ch.Key]; twice {
+			return invalid(ch.Key, "metadata.name", "the object is there twice; put it in once")
+		}
+		seen[ch.Key] = struct{}{}
+		st := &d.steps[i]
+		st.Change, st.old = ch, d.state.objects[ch.Key]
+		if err := precondition(ch, st.old); err != nil {
+			return err
+		}
+		if ch.Op == OpDelete {
+			continue
+		}
+		if err := validateChange(ch); err != nil {
+			return err
+		}
+		st.now = d.fresh(st, env)
+	}
+	return nil
+}
+
+func precondition(ch Change, old Object) error {
+	if ch.IfRevision != nil && *ch.IfRevision == 0 && old != nil {
+		return &ExistsError{Key: ch.Key}
+	}
+	if old == nil {
+		if ch.Op == OpDelete || (ch.IfRevision != nil && *ch.IfRevision != 0) {
+			return &NotFoundError{Key: ch.Key}
+		}
+		return nil
+	}
+	if now := old.Meta().Revision; ch.IfRevision != nil && *ch.IfRevision != now {
+		return &StaleError{Key: ch.Key, Have: *ch.IfRevision, Now: now}
+	}
+	return nil
+}
+
+func validateChange(ch Change) error {
+	if ch.Key.Kind.Order() < 0 {
+		return invalid(ch.Key, "kind", "%s is no kind of object; kinds are %v", quoteShort(string(ch.Key.Kind)), kindOrder)
+	}
+	if ch.Op == OpRegister {
+		h, ok := ch.Object.(*Host)
+		if !ok || ch.Key.Kind != KindHost {
+			return invalid(ch.Key, "kind", "only hosts register")
+		}
+		if err := validateMetadata(ch.Key, &Metadata{Name: ch.Key.Name}); err != nil {
+			return err
+		}
+		return validateReport(ch.Key, &h.Allocated)
+	}
+	if have := ch.Object.Key(); have != ch.Key {
+		return invalid(ch.Key, "metadata.name", "the object says that it is %s", have)
+	}
+	return Validate(ch.Object)
+}
+
+// fresh is the new object of a step, without what is allocated.
+func (d *Draft) fresh(st *step, env Env) Object {
+	o := normalize(st.Object)
+	m := o.Meta()
+	if h, ok := o.(*Host); ok {
+		d.freshHost(st, h, env)
+	}
+	m.Revision, m.Created = 0, env.Now
+	if st.old != nil {
+		m.Created = st.old.Meta().Created
+	}
+	return o
+}
+
+func (d *Draft) freshHost(st *step, h *Host, env Env) {
+	report := h.Allocated
+	old, _ := st.old.(*Host)
+	if st.Op == OpRegister {
+		h.Metadata, h.Spec = Metadata{Name: st.Key.Name}, HostSpec{}
+		if old != nil {
+			h.Metadata, h.Spec = old.Metadata.clone(), old.Spec
+		}
+	} else if report = (HostAllocation{}); old != nil {
+		report = old.Allocated
+	}
+	h.Allocated = report
+	if old != nil {
+		h.Allocated.DatapathID = old.Allocated.DatapathID
+		return
+	}
+	h.Allocated.DatapathID = d.datapathID(env)
+}
+
+// datapathID chooses a number that no other host has, not even one that is new in
+// the same set of changes.
+func (d *Draft) datapathID(env Env) uint64 {
+	for {
+		id := env.Random() >> 1
+		_, taken := d.state.datapaths[id]
+		for i := range d.steps {
+			h, ok := d.steps[i].now.(*Host)
+			taken = taken || ok && h.Allocated.DatapathID == id
+		}
+		if id != 0 && !taken {
+			return id
+		}
+	}
+}
+
+// clear takes the old objects out, so that what they hold can change hands within
+// the set of changes.
+func (d *Draft) clear() error {
+	for i := range d.steps {
+		if old := d.steps[i].old; old != nil {
+			d.state.Remove(old.Key())
+			d.undo = append(d.undo, func() { d.state.Put(old) })
+		}
+	}
+	return nil
+}
+
+// put inserts the new object of a step, or the old one if nothing changed.
+func (d *Draft) put(st *step) {
+	if st.old != nil && same(st.old, st.now) {
+		st.now = st.old
+	}
+	key := st.Key
+	d.state.Put(st.now)
+	d.undo = append(d.undo, func() { d.state.Remove(key) })
+}
+
+// same says whether two objects differ only in their revision.
+func same(a, b Object) bool {
+	am, bm := *a.Meta(), *b.Meta()
+	am.Revision, bm.Revision = 0, 0
+	if !am.Created.Equal(bm.Created) {
+		return false
+	}
+	am.Created = bm.Created
+	if !reflect.DeepEqual(am, bm) {
+		return false
+	}
+	switch a := a.(type) {
+	case *Tenant:
+		return a.Spec == b.(*Tenant).Spec
+	case *Network:
+		b := b.(*Network)
+		return reflect.DeepEqual(a.Spec, b.Spec) && reflect.DeepEqual(a.Allocated, b.Allocated)
+	case *Router:
+		b := b.(*Router)
+		return reflect.DeepEqual(a.Spec, b.Spec) && a.Allocated == b.Allocated
+	case *Endpoint:
+		b := b.(*Endpoint)
+		return reflect.DeepEqual(a.Spec, b.Spec) && reflect.DeepEqual(a.Allocated, b.Allocated)
+	case *Host:
+		b := b.(*Host)
+		return a.Spec == b.Spec && reflect.DeepEqual(a.Allocated, b.Allocated)
+	}
+	panic(fmt.Sprintf("unknown kind %T", a))
+}
+
+// steps of one kind that put an object.
+func (d *Draft) puts(kind Kind) []*step {
+	var out []*step
+	for i := range d.steps {
+		if st := &d.steps[i]; st.now != nil && st.Key.Kind == kind {
+			out = append(out, st)
+		}
+	}
+	return out
+}
+
+// finish lists what changed.
+func (d *Draft) finish() {
+	byKind := map[Kind][]Edit{}
+	d.Objects = make([]Object, len(d.steps))
+	for i, st := range d.steps {
+		d.Objects[i] = st.now
+		if st.now != st.old {
+			byKind[st.Key.Kind] = append(byKind[st.Key.Kind], Edit{Key: st.Key, Before: st.old, After: st.now})
+		}
+	}
+	for _, kind := range slices.Backward(kindOrder) {
+		for _, e := range byKind[kind] {
+			if e.After == nil {
+				d.Edits = append(d.Edits, e)
+			}
+		}
+	}
+	for _, kind := range kindOrder {
+		for _, e := range byKind[kind] {
+			if e.After != nil {
+				d.Edits = append(d.Edits, e)
+			}
+		}
+	}
+	d.steps = nil
+}

@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/dovetail-sdn/dovetail/topology"
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+func testContext(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func embedded(t testing.TB) *Embedded {
+	t.Helper()
+	e, err := OpenEmbedded(testContext(t), EmbedConfig{Dir: t.TempDir(), Log: zerolog.Nop(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
+func open(t testing.TB, cli *clientv3.Client) *Store {
+	t.Helper()
+	s, err := Open(testContext(t), cli, zerolog.New(zerolog.NewTestWriter(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func newStore(t testing.TB) *Store { return open(t, embedded(t).Client()) }
+
+func tenant(name string) *topology.Tenant {
+	return &topology.Tenant{Metadata: topology.Metadata{Name: name}}
+}
+
+func network(tenant, name string, cidrs ...string) *topology.Network {
+	n := &topology.Network{Metadata: topology.Metadata{Name: name, Tenant: tenant}}
+	for _, c := range cidrs {
+		n.Spec.Subnets = append(n.Spec.Subnets, topology.Subnet{CIDR: netip.MustParsePrefix(c)})
+	}
+	return n
+}
+
+func router(tenant, name string, networks ...string) *topology.Router {
+	return &topology.Router{Metadata: topology.Metadata{Name: name, Tenant: tenant}, Spec: topology.RouterSpec{Networks: networks}}
+}
+
+func endpoint(tenant, name, network string, addrs ...string) *topology.Endpoint {
+	e := &topology.Endpoint{Metadata: topology.Metadata{Name: name, Tenant: tenant}, Spec: topology.EndpointSpec{Network: network}}
+	for _, a := range addrs {
+		e.Spec.Addresses = append(e.Spec.Addresses, netip.MustParseAddr(a))
+	}
+	return e
+}
+
+func puts(objects ...topology.Object) []Change {
+	var list []Change
+	for _, o := range objects {
+		list = append(list, Change{Op: OpPut, Key: o.Key(), Object: o})
+	}
+	return list
+}
+
+func deletes(keys ...topology.Key) []Change {
+	var list []Change
+	for _, k := range keys {
+		list = append(list, Change{Op: OpDelete, Key: k})
+	}
+	return list
+}
+
+func apply(t testing.TB, s *Store, changes []Change) []topology.Object {
+	t.Helper()
+	objects, err := s.Apply(testContext(t), changes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+// cmpOptions compare addresses by value.
+var cmpOptions = []cmp.Option{
+	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+}

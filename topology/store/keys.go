@@ -1,0 +1,126 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// The key layout. Everything of one version of the layout is below one prefix.
+//
+//	/dovetail/schema                         version of the layout
+//	/dovetail/v1/head                        written by every commit: its revision is the store's
+//	/dovetail/v1/guard/TENANT                written by every commit that touches the tenant
+//	/dovetail/v1/tenant/NAME                 and likewise host/NAME
+//	/dovetail/v1/network/TENANT/NAME         and likewise router/, endpoint/
+//	/dovetail/v1/binding/TENANT/ENDPOINT
+//	/dovetail/v1/index/vni/NUMBER            the key of the holder; likewise router/NUMBER,
+//	                                         datapath/NUMBER, interface/ID
+const (
+	schemaKey     = "/dovetail/schema"
+	schemaVersion = 1
+	prefix        = "/dovetail/v1/"
+	headKey       = prefix + "head"
+	guardPrefix   = prefix + "guard/"
+	bindingPrefix = prefix + "binding/"
+	indexPrefix   = prefix + "index/"
+)
+
+func guardKey(tenant string) string { return guardPrefix + tenant }
+
+func bindingKey(endpoint topology.Key) string {
+	return bindingPrefix + endpoint.Tenant + "/" + endpoint.Name
+}
+
+func objectKey(k topology.Key) string {
+	kind := prefix + strings.ToLower(string(k.Kind)) + "/"
+	if k.Tenant != "" {
+		return kind + k.Tenant + "/" + k.Name
+	}
+	return kind + k.Name
+}
+
+// parseObjectKey is the inverse of objectKey; false for keys that hold no object.
+func parseObjectKey(s string) (topology.Key, bool) {
+	kind, rest, _ := strings.Cut(strings.TrimPrefix(s, prefix), "/")
+	for _, k := range topology.Kinds() {
+		if strings.ToLower(string(k)) != kind {
+			continue
+		}
+		if !k.Scoped() {
+			return topology.Key{Kind: k, Name: rest}, true
+		}
+		tenant, name, ok := strings.Cut(rest, "/")
+		return topology.Key{Kind: k, Tenant: tenant, Name: name}, ok
+	}
+	return topology.Key{}, false
+}
+
+// guarded is the tenant whose guard protects an object, or "".
+func guarded(k topology.Key) string {
+	switch {
+	case k.Kind.Scoped():
+		return k.Tenant
+	case k.Kind == topology.KindTenant:
+		return k.Name
+	}
+	return ""
+}
+
+// indexKeys are the keys of what an object holds that is unique across tenants. An
+// interface id with a '/' is one of its tenant's own, where the guard is enough.
+func indexKeys(o topology.Object) []string {
+	switch o := o.(type) {
+	case *topology.Network:
+		return []string{indexPrefix + "vni/" + strconv.FormatUint(uint64(o.Allocated.VNI), 10)}
+	case *topology.Router:
+		return []string{indexPrefix + "router/" + strconv.FormatUint(uint64(o.Allocated.ID), 10)}
+	case *topology.Endpoint:
+		if strings.Contains(o.Allocated.InterfaceID, "/") {
+			return nil
+		}
+		return []string{indexPrefix + "interface/" + o.Allocated.InterfaceID}
+	case *topology.Host:
+		return []string{indexPrefix + "datapath/" + strconv.FormatUint(o.Allocated.DatapathID, 16)}
+	}
+	return nil
+}
+
+// encode is the stored form of an object; its revision is the key's own.
+func encode(o topology.Object) (string, error) {
+	if o.Meta().Revision != 0 {
+		o = o.Clone()
+		o.Meta().Revision = 0
+	}
+	b, err := json.Marshal(o)
+	if err != nil {
+		return "", fmt.Errorf("encoding %s: %w", o.Key(), err)
+	}
+	return string(b), nil
+}
+
+func decode(key topology.Key, value []byte, revision int64) (topology.Object, error) {
+	o := topology.New(key.Kind)
+	if err := json.Unmarshal(value, o); err != nil {
+		return nil, fmt.Errorf("reading %s from etcd: %w", key, err)
+	}
+	if o.Key() != key {
+		return nil, fmt.Errorf("reading %s from etcd: the value is that of %s", key, o.Key())
+	}
+	o.Meta().Revision = revision
+	return o, nil
+}
+
+func decodeBinding(key string, value []byte) (*topology.Binding, error) {
+	b := &topology.Binding{}
+	if err := json.Unmarshal(value, b); err != nil {
+		return nil, fmt.Errorf("reading %s from etcd: %w", key, err)
+	}
+	if bindingKey(b.Endpoint) != key {
+		return nil, fmt.Errorf("reading %s from etcd: the value is of %s", key, b.Endpoint)
+	}
+	return b, nil
+}

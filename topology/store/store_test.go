@@ -1,0 +1,36 @@
+package store
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/dovetail-sdn/dovetail/topology"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestApplyThenRead(t *testing.T) {
+	s := newStore(t)
+	e := endpoint("acme", "web1", "blue")
+	got := apply(t, s, puts(e, network("acme", "blue", "10.0.0.0/24", "fd00::/64"), tenant("acme")))
+	web1 := got[0].(*topology.Endpoint)
+	if len(web1.Allocated.Addresses) != 2 || web1.Allocated.Addresses[0].String() != "10.0.0.2" || web1.Allocated.InterfaceID != "acme/web1" {
+		t.Errorf("allocated %+v", web1.Allocated)
+	}
+	read, err := s.Get(e.Key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(web1, read, cmpOptions...); diff != "" {
+		t.Errorf("what Apply returned and what Get reads differ:\n%s", diff)
+	}
+	before := s.Revision()
+	again := apply(t, s, puts(e))
+	if s.Revision() != before || again[0].Meta().Revision != web1.Metadata.Revision {
+		t.Error("an unchanged put was written")
+	}
+	_, err = s.Apply(t.Context(), deletes(topology.Key{Kind: topology.KindNetwork, Tenant: "acme", Name: "blue"}))
+	var ref *topology.ReferencedError
+	if !errors.As(err, &ref) {
+		t.Errorf("deleting a network with an endpoint: %v", err)
+	}
+}
