@@ -64,8 +64,8 @@ func checkOutput(port uint32) error {
 	switch {
 	case port == PortController:
 		return fmt.Errorf("output to the controller has a length: use ToController")
-	case port == 0, port == PortAny:
-		return fmt.Errorf("output to port %#x, which is none", port)
+	case port == 0, port == PortAny, !validPort(port):
+		return fmt.Errorf("output to %d, which is no port", port)
 	}
 	return nil
 }
@@ -75,6 +75,12 @@ func checkOutput(port uint32) error {
 func appendSetField(dst []of.Action, a SetField, match canonical) ([]of.Action, error) {
 	if err := checkSettable(a.Field, match); err != nil {
 		return nil, err
+	}
+	if err := a.checkValue(); err != nil {
+		return nil, err
+	}
+	if a.Field == VLANVID && a.IsExact() && a.Value[0]&0x10 == 0 {
+		return nil, fmt.Errorf("vlan_vid %d lacks the bit 0x1000", a.Uint64())
 	}
 	if a.IsExact() {
 		return append(dst, of.NewActionSetField(a.matchField())), nil
@@ -113,6 +119,9 @@ func checkSettable(f Field, match canonical) error {
 	}
 	if f.info().readOnly {
 		return fmt.Errorf("%v cannot be set", f)
+	}
+	if f == VLANVID && match != nil && match.missing(needVLAN) != "" {
+		return fmt.Errorf("%v needs a match on %s", f, match.missing(needVLAN))
 	}
 	return checkReadable(f, match)
 }

@@ -2,9 +2,17 @@ package openflow
 
 import (
 	"bytes"
+	"flag"
+	"os"
 	"strings"
 	"testing"
 )
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("rapid.nofailfile", "true") // a failure prints its seed, that is enough
+	os.Exit(m.Run())
+}
 
 func TestEncodeRefuses(t *testing.T) {
 	long := make([]Action, 5000)
@@ -20,7 +28,9 @@ func TestEncodeRefuses(t *testing.T) {
 		{"register twice", Flow{Match: Match{XXReg1.Addr(ip("::1")), Reg7.Uint(2)}}, "reg7 is matched twice"},
 		{"no eth_type", Flow{Match: Match{IPv4Src.Addr(ip("10.0.0.1"))}}, "ip_src needs a match on eth_type IPv4"},
 		{"wrong eth_type", Flow{Match: Match{v6, IPv4Src.Addr(ip("10.0.0.1"))}}, "ip_src needs a match on eth_type IPv4"},
-		{"no nw_proto", Flow{Match: Match{v4, TCPDst.Uint(80)}}, "tcp_dst needs a match on eth_type IP and nw_proto TCP"},
+		{"no nw_proto", Flow{Match: Match{v4, TCPDst.Uint(80)}}, "tcp_dst needs a match on eth_type IP, nw_proto TCP and no later fragment"},
+		{"later fragment", Flow{Match: Match{v4, IPProto.Uint(17), IPFrag.UintMask(2, 2), UDPDst.Uint(80)}}, "udp_dst needs a match on eth_type IP, nw_proto UDP and no later fragment"},
+		{"impossible fragment", Flow{Match: Match{v4, IPFrag.Uint(2)}}, "ip_frag 2 is a later fragment but none"},
 		{"no nd", Flow{Match: Match{v6, icmp6, ICMPv6Type.Uint(128), NDTarget.Addr(ip("::1"))}}, "nd_target needs a match on icmpv6_type 135 or 136"},
 		{"sll of an advertisement", Flow{Match: Match{v6, icmp6, ICMPv6Type.Uint(136), NDSLL.MAC(mac(1))}}, "nd_sll needs a match on icmpv6_type 135"},
 		{"pcp without tag", Flow{Match: Match{VLANPCP.Uint(1)}}, "vlan_pcp needs a match on vlan_vid with a tag"},
@@ -31,11 +41,16 @@ func TestEncodeRefuses(t *testing.T) {
 		{"table", Flow{Table: 255}, "there is no table 255"},
 		{"read-only", Flow{Match: Match{v4}, Actions: []Action{SetField{IPProto.Uint(1)}}}, "action 1: nw_proto cannot be set"},
 		{"action without prerequisite", Flow{Actions: []Action{Output{1}, SetField{ARPOp.Uint(1)}}}, "action 2: arp_op needs a match on eth_type ARP"},
+		{"tag without its bit", Flow{Match: Match{VLANVID.Uint(0x1001)}, Actions: []Action{SetField{VLANVID.Uint(5)}}}, "action 1: vlan_vid 5 lacks the bit 0x1000"},
+		{"tag of what", Flow{Actions: []Action{SetField{VLANVID.Uint(0x1005)}}}, "action 1: vlan_vid needs a match on vlan_vid with a tag"},
 		{"ttl of what", Flow{Actions: []Action{DecTTL{}}}, "action 1: dec_ttl needs a match on eth_type IPv4 or IPv6"},
 		{"load too much", Flow{Actions: []Action{Load{Value: 2, Dst: Reg0, NBits: 1}}}, "action 1: 0x2 does not fit 1 bits of reg0"},
 		{"load beyond", Flow{Actions: []Action{Load{Dst: Reg0, Ofs: 30, NBits: 3}}}, "action 1: reg0 has no 3 bits at bit 30"},
 		{"move beyond", Flow{Actions: []Action{Move{Src: Reg0, Dst: TunID, NBits: 64}}}, "action 1: reg0 has no 64 bits at bit 0"},
 		{"output", Flow{Actions: []Action{Output{PortController}}}, "action 1: output to the controller has a length: use ToController"},
+		{"output to a port that cannot be", Flow{Actions: []Action{Output{0x10000}}}, "action 1: output to 65536, which is no port"},
+		{"in_port that cannot be", Flow{Match: Match{InPort.Uint(0xff00)}}, "in_port 65280 is no port"},
+		{"arp_op that cannot be", Flow{Match: Match{arp, ARPOp.Uint(256)}}, "arp_op 256 is more than 255"},
 		{"nil action", Flow{Actions: []Action{nil}}, "action 1: unknown action <nil>"},
 		{"too long", Flow{Actions: long}, "a message of 80064 bytes, at most 65511 are possible"},
 	} {

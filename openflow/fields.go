@@ -65,7 +65,7 @@ type fieldInfo struct {
 	need        prereq
 	format      format
 	exact       bool // cannot be masked
-	readOnly    bool // cannot be set
+	readOnly    bool // cannot be set (ct_mark and ct_label: only within a ct action)
 }
 
 func basic(n uint8) oxmID { return oxmID{classBasic, n} }
@@ -126,8 +126,8 @@ var fieldTable = [numFields]fieldInfo{
 
 	CTState: {name: "ct_state", match: nxm1(105), nxm: nxm1(105), nxmName: "NXM_NX_CT_STATE", bytes: 4, bits: 32, format: formatCTState, readOnly: true},
 	CTZone:  {name: "ct_zone", match: nxm1(106), nxm: nxm1(106), nxmName: "NXM_NX_CT_ZONE", bytes: 2, bits: 16, exact: true, readOnly: true},
-	CTMark:  {name: "ct_mark", match: nxm1(107), nxm: nxm1(107), nxmName: "NXM_NX_CT_MARK", bytes: 4, bits: 32},
-	CTLabel: {name: "ct_label", match: nxm1(108), nxm: nxm1(108), nxmName: "NXM_NX_CT_LABEL", bytes: 16, bits: 128},
+	CTMark:  {name: "ct_mark", match: nxm1(107), nxm: nxm1(107), nxmName: "NXM_NX_CT_MARK", bytes: 4, bits: 32, readOnly: true},
+	CTLabel: {name: "ct_label", match: nxm1(108), nxm: nxm1(108), nxmName: "NXM_NX_CT_LABEL", bytes: 16, bits: 128, readOnly: true},
 	ConjID:  {name: "conj_id", match: nxm1(37), nxm: nxm1(37), nxmName: "NXM_NX_CONJ_ID", bytes: 4, bits: 32, format: formatDecimal, exact: true, readOnly: true},
 	PktMark: {name: "pkt_mark", match: nxm1(33), nxm: nxm1(33), nxmName: "NXM_NX_PKT_MARK", bytes: 4, bits: 32},
 
@@ -203,8 +203,14 @@ func (f Field) info() *fieldInfo {
 	return &fieldTable[f]
 }
 
-// Bits is the field's width in bits.
-func (f Field) Bits() int { return f.info().bits }
+// Bits is the field's width in bits, as load and move count them. A match on
+// vlan_vid has a bit more, the one that says that there is a tag.
+func (f Field) Bits() int {
+	if f == VLANVID {
+		return 12
+	}
+	return f.info().bits
+}
 
 // String is the field's name in ovs-ofctl syntax.
 func (f Field) String() string {

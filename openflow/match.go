@@ -114,15 +114,43 @@ func (c canonical) is(f Field, v uint64) bool {
 	return fv != nil && fv.IsExact() && fv.Uint64() == v
 }
 
-// check says whether each field has what it needs.
+// check says whether each field has what it needs and a value that can be.
 func (c canonical) check() error {
 	for i := range c {
 		if err := c.allows(c[i].Field); err != nil {
 			return err
 		}
+		if err := c[i].checkValue(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
+
+// checkValue refuses the values that Open vSwitch has no room for.
+func (v *FieldValue) checkValue() error {
+	switch v.Field {
+	case InPort:
+		if p := uint32(v.Uint64()); !validPort(p) {
+			return fmt.Errorf("in_port %d is no port", p)
+		}
+	case IPFrag:
+		if v.IsExact() && v.Value[0] == 2 {
+			return fmt.Errorf("ip_frag %d is a later fragment but none", v.Value[0])
+		}
+	case ARPOp:
+		if op := v.Uint64(); op > 0xff {
+			return fmt.Errorf("arp_op %d is more than 255", op)
+		}
+	}
+	return nil
+}
+
+// maxPort is one more than the highest number of an ordinary port: Open vSwitch
+// has 16 bits for it, and reserved ports at the end of the 32-bit numbers.
+const maxPort = 0xff00
+
+func validPort(p uint32) bool { return p < maxPort || p >= PortInPort }
 
 // allows says whether a packet that matches is known to have the field.
 func (c canonical) allows(f Field) error {
@@ -152,11 +180,11 @@ func (c canonical) missing(need prereq) string {
 	case needARP:
 		return unless(c.is(EthType, ethTypeARP) || c.is(EthType, ethTypeRARP), "eth_type ARP")
 	case needTCP:
-		return unless((v4 || v6) && c.is(IPProto, ipProtoTCP), "eth_type IP and nw_proto TCP")
+		return unless((v4 || v6) && c.is(IPProto, ipProtoTCP) && !c.laterFragment(), "eth_type IP, nw_proto TCP and no later fragment")
 	case needUDP:
-		return unless((v4 || v6) && c.is(IPProto, ipProtoUDP), "eth_type IP and nw_proto UDP")
+		return unless((v4 || v6) && c.is(IPProto, ipProtoUDP) && !c.laterFragment(), "eth_type IP, nw_proto UDP and no later fragment")
 	case needSCTP:
-		return unless((v4 || v6) && c.is(IPProto, ipProtoSCTP), "eth_type IP and nw_proto SCTP")
+		return unless((v4 || v6) && c.is(IPProto, ipProtoSCTP) && !c.laterFragment(), "eth_type IP, nw_proto SCTP and no later fragment")
 	case needICMPv4:
 		return unless(v4 && c.is(IPProto, ipProtoICMP), "eth_type IPv4 and nw_proto ICMP")
 	case needICMPv6:
@@ -175,6 +203,12 @@ func (c canonical) isND(typ uint64) bool {
 	code := c.find(ICMPv6Code)
 	return c.is(EthType, ethTypeIPv6) && c.is(IPProto, ipProtoICMPv6) && c.is(ICMPv6Type, typ) &&
 		(code == nil || code.Uint64() == 0)
+}
+
+// laterFragment says whether the match is on fragments that lack a transport header.
+func (c canonical) laterFragment() bool {
+	frag := c.find(IPFrag)
+	return frag != nil && frag.Value[0]&2 != 0
 }
 
 func unless(ok bool, want string) string {

@@ -2,9 +2,6 @@ package openflow
 
 import "strconv"
 
-// maxPort is the highest number of an ordinary port in Open vSwitch.
-const maxPort = 0xff00
-
 // ActionsString is actions as ovs-ofctl prints them, "drop" when there are none.
 func ActionsString(actions []Action) string { return endActions(appendActions(nil, actions), 0) }
 

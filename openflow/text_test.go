@@ -44,10 +44,16 @@ func compareDump(t *testing.T, v *vswitch) {
 	for _, s := range samples {
 		want = append(want, s.flow.String())
 	}
+	v.compareTexts(want)
+}
+
+// compareTexts compares flows with what ovs-ofctl shows, in any order.
+func (v *vswitch) compareTexts(want []string) {
+	v.t.Helper()
 	got := v.dumpFlows()
 	slices.Sort(got)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("flows differ (-ours +ovs-ofctl's):\n%s", diff)
+		v.t.Errorf("flows differ (-ours +ovs-ofctl's):\n%s", diff)
 	}
 }
