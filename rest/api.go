@@ -35,3 +35,15 @@ type Realization interface {
 	// Ready is an error while the controller is still starting.
 	Ready() error
 }
+
+// CookieResolver is a Realization that knows which objects a flow's cookie
+// stands for. Without it, GET /v1/cookies answers 501.
+type CookieResolver interface {
+	ResolveCookie(cookie uint64) []topology.Key
+}
+
+// Planner is an Intent that can say what an Apply would do without doing it. It
+// returns what Apply would. Without it, ?dryRun=true answers 501.
+type Planner interface {
+	Plan(ctx context.Context, changes []store.Change) ([]topology.Object, error)
+}

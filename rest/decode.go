@@ -1,0 +1,278 @@
+package rest
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxDepth is how deep JSON may be nested; the API itself needs 6.
+const maxDepth = 32
+
+// parseJSON reads one JSON value as map[string]any, []any, string, bool,
+// json.Number or nil. Unlike json.Unmarshal it refuses a name that appears twice
+// in an object, because readers differ about which one counts (RFC 8259, 4).
+func parseJSON(data []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	v, err := parseValue(dec, 0)
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, fmt.Errorf("not JSON at byte %d: %w", dec.InputOffset(), err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("there is more after the JSON value, at byte %d", dec.InputOffset())
+	}
+	return v, nil
+}
+
+func parseValue(dec *json.Decoder, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("nested deeper than %d", maxDepth)
+	}
+	tok, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch tok {
+	case json.Delim('{'):
+		return parseObject(dec, depth)
+	case json.Delim('['):
+		list := []any{}
+		for dec.More() {
+			v, err := parseValue(dec, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		_, err := dec.Token()
+		return list, err
+	}
+	return tok, nil
+}
+
+func parseObject(dec *json.Decoder, depth int) (any, error) {
+	obj := map[string]any{}
+	for dec.More() {
+		tok, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		name, ok := tok.(string)
+		if !ok {
+			return nil, errors.New("a name is not a string")
+		}
+		if _, twice := obj[name]; twice {
+			return nil, fmt.Errorf("%q appears twice in one object", name)
+		}
+		if obj[name], err = parseValue(dec, depth+1); err != nil {
+			return nil, err
+		}
+	}
+	_, err := dec.Token()
+	return obj, err
+}
+
+// decoder fills Go values from a parsed tree and notes every field that does not
+// fit, with its path. encoding/json stops at the first, ignores case, and does not
+// name the field whose text cannot be parsed.
+type decoder struct{ errs []FieldError }
+
+func (d *decoder) fail(path string, value any, format string, args ...any) {
+	switch v := value.(type) {
+	case map[string]any, []any:
+		value = nil
+	case string:
+		if len(v) > 200 {
+			value = v[:200]
+		}
+	}
+	if len(d.errs) < 100 {
+		d.errs = append(d.errs, FieldError{Message: fmt.Sprintf(format, args...), Location: path, Value: value})
+	}
+}
+
+// fields fills the named values from a JSON object; a nil target is ignored.
+func (d *decoder) fields(path string, node any, targets map[string]reflect.Value) {
+	if node == nil {
+		return
+	}
+	obj, ok := node.(map[string]any)
+	if !ok {
+		d.fail(path, node, "must be an object, not %s", jsonType(node))
+		return
+	}
+	for _, name := range sortedKeys(obj) {
+		target, known := targets[name]
+		switch {
+		case !known:
+			d.fail(path+"."+name, nil, "is not known; there are %s", strings.Join(sortedKeys(targets), ", "))
+		case target.IsValid():
+			d.value(path+"."+name, obj[name], target)
+		}
+	}
+}
+
+// value fills one value; null leaves it as it is.
+func (d *decoder) value(path string, node any, v reflect.Value) {
+	if node == nil {
+		return
+	}
+	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		d.text(path, node, text)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		d.fields(path, node, structFields(v))
+	case reflect.Slice:
+		d.slice(path, node, v)
+	case reflect.Map:
+		d.stringMap(path, node, v)
+	case reflect.String:
+		if s, ok := node.(string); ok {
+			v.SetString(s)
+			return
+		}
+		d.fail(path, node, "must be a string, not %s", jsonType(node))
+	case reflect.Bool:
+		if b, ok := node.(bool); ok {
+			v.SetBool(b)
+			return
+		}
+		d.fail(path, node, "must be true or false, not %s", jsonType(node))
+	default:
+		d.integer(path, node, v)
+	}
+}
+
+func (d *decoder) slice(path string, node any, v reflect.Value) {
+	list, ok := node.([]any)
+	if !ok {
+		d.fail(path, node, "must be a list, not %s", jsonType(node))
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(list), len(list)))
+	for i, n := range list {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if n == nil {
+			d.fail(at, nil, "must not be null")
+			continue
+		}
+		d.value(at, n, v.Index(i))
+	}
+}
+
+func (d *decoder) stringMap(path string, node any, v reflect.Value) {
+	obj, ok := node.(map[string]any)
+	if !ok {
+		d.fail(path, node, "must be an object, not %s", jsonType(node))
+		return
+	}
+	v.Set(reflect.MakeMapWithSize(v.Type(), len(obj)))
+	for _, name := range sortedKeys(obj) {
+		text, ok := obj[name].(string)
+		if !ok {
+			d.fail(path+"."+name, obj[name], "must be a string, not %s", jsonType(obj[name]))
+			continue
+		}
+		v.SetMapIndex(reflect.ValueOf(name), reflect.ValueOf(text))
+	}
+}
+
+func (d *decoder) integer(path string, node any, v reflect.Value) {
+	n, ok := node.(json.Number)
+	if !ok {
+		d.fail(path, node, "must be a number, not %s", jsonType(node))
+		return
+	}
+	bits := v.Type().Bits()
+	if v.CanUint() {
+		u, err := strconv.ParseUint(n.String(), 10, bits)
+		if err != nil {
+			d.fail(path, n, "must be a whole number from 0 to %d", ^uint64(0)>>(64-bits))
+			return
+		}
+		v.SetUint(u)
+		return
+	}
+	i, err := strconv.ParseInt(n.String(), 10, bits)
+	if err != nil {
+		d.fail(path, n, "must be a whole number of at most %d bits", bits)
+		return
+	}
+	v.SetInt(i)
+}
+
+func (d *decoder) text(path string, node any, into encoding.TextUnmarshaler) {
+	s, ok := node.(string)
+	if !ok {
+		d.fail(path, node, "must be a string, not %s", jsonType(node))
+		return
+	}
+	err := into.UnmarshalText([]byte(s))
+	if err == nil {
+		return
+	}
+	switch into.(type) {
+	case *netip.Prefix:
+		d.fail(path, s, "%q is not an IP prefix; write it like 10.0.0.0/24 or fd00:1::/64", clip(s))
+	case *netip.Addr:
+		d.fail(path, s, "%q is not an IP address; write it like 10.0.0.5 or fd00:1::5", clip(s))
+	default:
+		d.fail(path, s, "%s", clip(err.Error()))
+	}
+}
+
+func clip(s string) string {
+	if len(s) > 200 {
+		return s[:200] + "…"
+	}
+	return s
+}
+
+// structFields maps JSON names to the fields of a struct without embedding.
+func structFields(v reflect.Value) map[string]reflect.Value {
+	m := make(map[string]reflect.Value, v.NumField())
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		m[name] = v.Field(i)
+	}
+	return m
+}
+
+func jsonType(node any) string {
+	switch node.(type) {
+	case nil:
+		return "null"
+	case map[string]any:
+		return "an object"
+	case []any:
+		return "a list"
+	case string:
+		return "a string"
+	case bool:
+		return "true or false"
+	}
+	return "a number"
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,153 @@
+package rest
+
+import (
+	"bytes"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"net/netip"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// document begins the OpenAPI document. Its version is the API's, not the
+// program's.
+func document(reg huma.Registry) *huma.OpenAPI {
+	reg.RegisterTypeAlias(reflect.TypeFor[netip.Prefix](), reflect.TypeFor[prefixText]())
+	reg.RegisterTypeAlias(reflect.TypeFor[netip.Addr](), reflect.TypeFor[addrText]())
+	reg.RegisterTypeAlias(reflect.TypeFor[topology.MAC](), reflect.TypeFor[macText]())
+	return &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title: "Dovetail", Version: "v1",
+			Description: "Virtual networks on Open vSwitch. Every object is {kind, metadata, spec, status}: spec is what you say, status is what the controller found.",
+		},
+		Components: &huma.Components{Schemas: reg},
+	}
+}
+
+// schemaName is huma's way to name schemas, but for the one name that means two
+// things: a Host's status, and a host's part in the status of another object.
+func schemaName(t reflect.Type, hint string) string {
+	if t == reflect.TypeFor[topology.HostStatus]() {
+		return "HostPart"
+	}
+	return huma.DefaultSchemaNamer(t, hint)
+}
+
+// These stand in the document for types that are written as text.
+type (
+	prefixText struct{}
+	addrText   struct{}
+	macText    struct{}
+)
+
+func (prefixText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Description: "An IP prefix", Examples: []any{"10.0.0.0/24"}}
+}
+
+func (addrText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Description: "An IPv4 or IPv6 address", Examples: []any{"10.0.0.5"}}
+}
+
+func (macText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Description: "A MAC address", Examples: []any{"02:00:0a:01:00:05"}}
+}
+
+func (s *server) problemSchema() *huma.Schema {
+	return s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "")
+}
+
+// describe gives the fields of topology's types, which know nothing of HTTP, their
+// descriptions.
+func describe(schemas map[string]*huma.Schema) {
+	for at, text := range map[string]string{
+		"Metadata.name":                 "Chosen by the client",
+		"Metadata.revision":             "Changes with each write; the first part of the ETag",
+		"NetworkSpec.vni":               "VXLAN network identifier, 1 to 16777215; left out: one is allocated. It cannot change later",
+		"NetworkSpec.mtu":               "The largest IP packet in bytes; left out: 1450",
+		"NetworkSpec.subnets":           "They hold the addresses of the network's endpoints, IPv4 and IPv6",
+		"Subnet.gateway":                "Where routers of the network answer; left out: the first host address of the prefix",
+		"RouterSpec.networks":           "Names of the networks joined; each network is joined to at most one router",
+		"StaticRoute.nextHop":           "An address in a joined network",
+		"EndpointSpec.network":          "Name of a network of the same tenant",
+		"EndpointSpec.addresses":        "Addresses in the network's subnets; left out: one of each family is allocated",
+		"EndpointSpec.mac":              "A unicast address; left out: one is derived",
+		"EndpointSpec.interfaceID":      "external_ids:iface-id of the OVS Interface that binds the endpoint; left out: TENANT/NAME",
+		"EndpointSpec.allowedAddresses": "What the endpoint may use as source besides its own addresses",
+		"HostSpec.address":              "tcp:ADDRESS:PORT or ssl:ADDRESS:PORT of a host that listens for OVSDB; left out: the host dials the controller",
+	} {
+		schema, field, _ := strings.Cut(at, ".")
+		if sch := schemas[schema]; sch != nil && sch.Properties[field] != nil {
+			described := *sch.Properties[field]
+			described.Description = text
+			sch.Properties[field] = &described
+		}
+	}
+	for _, s := range schemas {
+		if p := s.Properties["phase"]; p != nil {
+			p.Enum = []any{string(topology.PhasePending), string(topology.PhaseRealized), string(topology.PhaseFailed)}
+		}
+	}
+}
+
+// serveDocument serves the OpenAPI document and a page made of it.
+func (s *server) serveDocument() error {
+	doc := s.api.OpenAPI()
+	schemas := doc.Components.Schemas.Map()
+	delete(schemas, "ErrorModel") // huma's own; Problem replaces it
+	delete(schemas, "ErrorDetail")
+	describe(schemas)
+	asJSON, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return err
+	}
+	asYAML, err := doc.YAML()
+	if err != nil {
+		return err
+	}
+	var page bytes.Buffer
+	if err := docsPage.Execute(&page, doc); err != nil {
+		return err
+	}
+	s.static("/openapi.json", "application/openapi+json", append(asJSON, '\n'))
+	s.static("/openapi.yaml", "application/openapi+yaml", asYAML)
+	s.static("/docs", "text/html; charset=utf-8", page.Bytes())
+	s.router.Handle("/", http.RedirectHandler("/docs", http.StatusFound)).Methods(http.MethodGet)
+	return nil
+}
+
+func (s *server) static(path, contentType string, content []byte) {
+	s.router.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		_, _ = w.Write(content) // the client is gone
+	}).Methods(http.MethodGet)
+}
+
+var docsPage = template.Must(template.New("docs").Funcs(template.FuncMap{
+	"operations": func(p *huma.PathItem) map[string]*huma.Operation {
+		m := map[string]*huma.Operation{}
+		for method, op := range map[string]*huma.Operation{"1 GET": p.Get, "2 PUT": p.Put, "3 PATCH": p.Patch, "4 POST": p.Post, "5 DELETE": p.Delete} {
+			if op != nil {
+				m[method] = op
+			}
+		}
+		return m
+	},
+	"method": func(s string) string { return s[2:] },
+}).Parse(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{.Info.Title}} API {{.Info.Version}}</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}code{background:#eee;padding:.1em .3em}td,th{text-align:left;vertical-align:top;padding:.2em 1em .2em 0}</style>
+</head><body><h1>{{.Info.Title}} API {{.Info.Version}}</h1><p>{{.Info.Description}}</p>
+<p>The whole description: <a href="/openapi.json">/openapi.json</a>, <a href="/openapi.yaml">/openapi.yaml</a></p>
+{{range $path, $item := .Paths}}<h2><code>{{$path}}</code></h2>
+{{range $method, $op := operations $item}}<h3>{{method $method}}</h3><p>{{$op.Description}}</p>
+<table>{{range $op.Parameters}}<tr><td><code>{{.Name}}</code></td><td>{{.In}}</td><td>{{.Description}}</td></tr>
+{{end}}</table>{{end}}{{end}}</body></html>
+`))

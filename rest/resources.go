@@ -1,0 +1,161 @@
+package rest
+
+import (
+	"fmt"
+
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// Tenant is a tenant as the API shows it.
+type Tenant struct {
+	Kind     topology.Kind       `json:"kind" enum:"Tenant"`
+	Metadata topology.Metadata   `json:"metadata"`
+	Spec     topology.TenantSpec `json:"spec"`
+	Status   TenantStatus        `json:"status"`
+}
+
+// TenantStatus is what was found out about a tenant.
+type TenantStatus struct{ topology.Status }
+
+// Network is a network as the API shows it.
+type Network struct {
+	Kind     topology.Kind        `json:"kind" enum:"Network"`
+	Metadata topology.Metadata    `json:"metadata"`
+	Spec     topology.NetworkSpec `json:"spec"`
+	Status   NetworkStatus        `json:"status"`
+}
+
+// NetworkStatus is what was found out about a network and allocated for it.
+type NetworkStatus struct {
+	topology.Status
+	topology.NetworkAllocation
+}
+
+// Router is a router as the API shows it.
+type Router struct {
+	Kind     topology.Kind       `json:"kind" enum:"Router"`
+	Metadata topology.Metadata   `json:"metadata"`
+	Spec     topology.RouterSpec `json:"spec"`
+	Status   RouterStatus        `json:"status"`
+}
+
+// RouterStatus is what was found out about a router and allocated for it.
+type RouterStatus struct {
+	topology.Status
+	topology.RouterAllocation
+}
+
+// Endpoint is an endpoint as the API shows it.
+type Endpoint struct {
+	Kind     topology.Kind         `json:"kind" enum:"Endpoint"`
+	Metadata topology.Metadata     `json:"metadata"`
+	Spec     topology.EndpointSpec `json:"spec"`
+	Status   EndpointStatus        `json:"status"`
+}
+
+// EndpointStatus is what was found out about an endpoint and allocated for it.
+type EndpointStatus struct {
+	topology.Status
+	topology.EndpointAllocation
+}
+
+// Host is a host as the API shows it.
+type Host struct {
+	Kind     topology.Kind     `json:"kind" enum:"Host"`
+	Metadata topology.Metadata `json:"metadata"`
+	Spec     topology.HostSpec `json:"spec"`
+	Status   HostStatus        `json:"status"`
+}
+
+// HostStatus is what was found out about a host and allocated for it.
+type HostStatus struct {
+	topology.Status
+	topology.HostAllocation
+	// DatapathID is in 16 hexadecimal digits, as Open vSwitch prints it: many
+	// readers of JSON cannot keep a number of 64 bits.
+	DatapathID string `json:"datapathID"`
+}
+
+// List is one page of objects.
+type List[B any] struct {
+	Kind  string `json:"kind" doc:"The kind of the items and \"List\"" example:"EndpointList"`
+	Items []*B   `json:"items" nullable:"false" doc:"Sorted by tenant and name"`
+	// Continue is set if there is more.
+	Continue string `json:"continue,omitempty" doc:"Give it as ?continue= for the next page; absent on the last"`
+}
+
+// kindDef is all that the API has to know about one kind of resource. B is how
+// the kind is shown.
+type kindDef[B any] struct {
+	kind   topology.Kind
+	plural string // in paths
+	doc    string
+	// spec points to the object's spec.
+	spec func(topology.Object) any
+	view func(topology.Object, topology.Status) *B
+	// network says whether an object refers to a network, for ?network=; nil if
+	// objects of the kind never do.
+	network func(obj topology.Object, name string) bool
+	fresh   func() topology.Object
+	scoped  bool // belongs to a tenant
+}
+
+var tenants = kindDef[Tenant]{
+	kind: topology.KindTenant, plural: "tenants", doc: "An owner of networks; addresses of different tenants may overlap.",
+	fresh: func() topology.Object { return &topology.Tenant{} },
+	spec:  func(o topology.Object) any { return &o.(*topology.Tenant).Spec },
+	view: func(o topology.Object, st topology.Status) *Tenant {
+		t := o.(*topology.Tenant)
+		return &Tenant{topology.KindTenant, t.Metadata, t.Spec, TenantStatus{st}}
+	},
+}
+
+var networks = kindDef[Network]{
+	kind: topology.KindNetwork, plural: "networks", scoped: true, doc: "A virtual layer-2 network.",
+	fresh: func() topology.Object { return &topology.Network{} },
+	spec:  func(o topology.Object) any { return &o.(*topology.Network).Spec },
+	view: func(o topology.Object, st topology.Status) *Network {
+		n := o.(*topology.Network)
+		return &Network{topology.KindNetwork, n.Metadata, n.Spec, NetworkStatus{st, n.Allocated}}
+	},
+}
+
+var routers = kindDef[Router]{
+	kind: topology.KindRouter, plural: "routers", scoped: true, doc: "Joins networks of one tenant; every host routes for its own endpoints.",
+	fresh: func() topology.Object { return &topology.Router{} },
+	spec:  func(o topology.Object) any { return &o.(*topology.Router).Spec },
+	view: func(o topology.Object, st topology.Status) *Router {
+		r := o.(*topology.Router)
+		return &Router{topology.KindRouter, r.Metadata, r.Spec, RouterStatus{st, r.Allocated}}
+	},
+	network: func(o topology.Object, name string) bool {
+		for _, n := range o.(*topology.Router).Spec.Networks {
+			if n == name {
+				return true
+			}
+		}
+		return false
+	},
+}
+
+var endpoints = kindDef[Endpoint]{
+	kind: topology.KindEndpoint, plural: "endpoints", scoped: true, doc: "The attachment of a container, a virtual machine or a server to a network.",
+	fresh: func() topology.Object { return &topology.Endpoint{} },
+	spec:  func(o topology.Object) any { return &o.(*topology.Endpoint).Spec },
+	view: func(o topology.Object, st topology.Status) *Endpoint {
+		e := o.(*topology.Endpoint)
+		return &Endpoint{topology.KindEndpoint, e.Metadata, e.Spec, EndpointStatus{st, e.Allocated}}
+	},
+	network: func(o topology.Object, name string) bool { return o.(*topology.Endpoint).Spec.Network == name },
+}
+
+var hosts = kindDef[Host]{
+	kind: topology.KindHost, plural: "hosts", doc: "An Open vSwitch host; its name is its system-id. Hosts that dial in register themselves.",
+	fresh: func() topology.Object { return &topology.Host{} },
+	spec:  func(o topology.Object) any { return &o.(*topology.Host).Spec },
+	view: func(o topology.Object, st topology.Status) *Host {
+		h := o.(*topology.Host)
+		s := HostStatus{Status: st, HostAllocation: h.Allocated, DatapathID: fmt.Sprintf("%016x", h.Allocated.DatapathID)}
+		return &Host{topology.KindHost, h.Metadata, h.Spec, s}
+	},
+}
