@@ -45,6 +45,11 @@ func FlowMonitorRequest(id uint32) []byte {
 	return multipart(TypeMultipartRequest, MultipartExperimenter, false, append(body, emptyMatch[:]...))
 }
 
+// FlowMonitorCancel ends a flow monitor.
+func FlowMonitorCancel(id uint32) []byte {
+	return message(TypeExperimenter, binary.BigEndian.AppendUint32(onfHead(onfFlowMonitor), id)...)
+}
+
 // IsFlowMonitor says whether the body is for DecodeFlowUpdates.
 func (m Multipart) IsFlowMonitor() bool {
 	return m.Type == MultipartExperimenter && m.Experimenter == onfExperimenter && m.ExpType == onfFlowMonitor
