@@ -69,10 +69,10 @@ func register[B any](s *server, d kindDef[B]) {
 		return out(getObject(ctx, s, d, in))
 	})
 	s.withBody(s.operation(http.MethodPut, item, "put"+k, k, "Creates or replaces. "+d.doc), bodySchema(s, d), []string{"application/json"}, func(op huma.Operation) {
-		op.Responses["201"] = &huma.Response{Description: "Created", Content: op.Responses["200"].Content}
 		huma.Register(s.api, op, func(ctx context.Context, in *writeInput) (*objectOutput[B], error) {
 			return out(putObject(ctx, s, d, in))
 		})
+		op.Responses["201"] = &huma.Response{Description: "Created", Content: op.Responses["200"].Content, Headers: op.Responses["200"].Headers}
 	})
 	s.withBody(s.operation(http.MethodPatch, item, "patch"+k, k, "Changes some fields: a JSON merge patch (RFC 7396). "+d.doc), bodySchema(s, d), []string{"application/merge-patch+json", "application/json"}, func(op huma.Operation) {
 		huma.Register(s.api, op, func(ctx context.Context, in *writeInput) (*objectOutput[B], error) {
