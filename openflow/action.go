@@ -20,7 +20,8 @@ type (
 	// Open vSwitch since 2.7 keeps no packet in a buffer, and then has to send
 	// all of it whatever MaxLen says.
 	ToController struct{ MaxLen uint16 }
-	// SetField sets a whole field (set_field).
+	// SetField sets a whole field (set_field), or the bits of its mask: those
+	// are sent, and shown, as one Load for each run of bits.
 	SetField struct{ FieldValue }
 	// Load sets NBits bits of a field from bit Ofs on (load).
 	Load struct {

@@ -170,7 +170,7 @@ func DecodePacketIn(m Message) (PacketIn, error) {
 		if err != nil {
 			return PacketIn{}, fmt.Errorf("decode packet-in: %w", err)
 		}
-		if v, err := o.fieldValue(); err == nil {
+		if v, err := o.fieldValue(); err == nil && len(p.Fields) < int(numFields) {
 			p.Fields = append(p.Fields, v)
 		}
 		fields = next

@@ -5,6 +5,10 @@ import (
 	"fmt"
 )
 
+// maxMatch bounds a match. All fields that there are, with masks, are shorter; so
+// what is made of a match, such as a deletion in a bundle, always fits a message.
+const maxMatch = 8192
+
 // splitMatch takes the padded OXM match off the front of b. Its length is at
 // least 8 and the match is whole.
 func splitMatch(b []byte) (match, rest []byte, err error) {
@@ -12,7 +16,7 @@ func splitMatch(b []byte) (match, rest []byte, err error) {
 		return nil, nil, fmt.Errorf("match cut short after %d bytes", len(b))
 	}
 	length := int(be.Uint16(b[2:]))
-	if typ := be.Uint16(b); typ != 1 || length < 4 || padded(length) > len(b) {
+	if typ := be.Uint16(b); typ != 1 || length < 4 || length > maxMatch || padded(length) > len(b) {
 		return nil, nil, fmt.Errorf("match of type %d and length %d in %d bytes", typ, length, len(b))
 	}
 	end := padded(length)
@@ -99,7 +103,9 @@ func decodeMatch(raw []byte) (Match, error) {
 		if err != nil {
 			return nil, err
 		}
-		m = append(m, v)
+		if m = append(m, v); len(m) >= int(numFields) {
+			return nil, errors.New("more fields than there are")
+		}
 		fields = next
 	}
 	return m, nil

@@ -85,7 +85,11 @@ func appendSetField(dst []of.Action, a SetField, match canonical) ([]of.Action, 
 	if a.IsExact() {
 		return append(dst, of.NewActionSetField(a.matchField())), nil
 	}
-	for _, l := range a.loads() {
+	loads := a.loads()
+	if len(loads) == 0 {
+		return nil, fmt.Errorf("set_field of no bit of %v", a.Field)
+	}
+	for _, l := range loads {
 		dst = append(dst, regLoad(l))
 	}
 	return dst, nil

@@ -44,6 +44,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"tag without its bit", Flow{Match: Match{VLANVID.Uint(0x1001)}, Actions: []Action{SetField{VLANVID.Uint(5)}}}, "action 1: vlan_vid 5 lacks the bit 0x1000"},
 		{"tag of what", Flow{Actions: []Action{SetField{VLANVID.Uint(0x1005)}}}, "action 1: vlan_vid needs a match on vlan_vid with a tag"},
 		{"ttl of what", Flow{Actions: []Action{DecTTL{}}}, "action 1: dec_ttl needs a match on eth_type IPv4 or IPv6"},
+		{"set nothing", Flow{Actions: []Action{SetField{Reg0.UintMask(1, 0)}}}, "action 1: set_field of no bit of reg0"},
 		{"load too much", Flow{Actions: []Action{Load{Value: 2, Dst: Reg0, NBits: 1}}}, "action 1: 0x2 does not fit 1 bits of reg0"},
 		{"load beyond", Flow{Actions: []Action{Load{Dst: Reg0, Ofs: 30, NBits: 3}}}, "action 1: reg0 has no 3 bits at bit 30"},
 		{"move beyond", Flow{Actions: []Action{Move{Src: Reg0, Dst: TunID, NBits: 64}}}, "action 1: reg0 has no 64 bits at bit 0"},

@@ -145,11 +145,7 @@ func TestFuzzSeeds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var raw []byte
-		if _, err := fmt.Sscanf(strings.SplitN(string(b), "\n", 2)[1], "[]byte(%q)", &raw); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		m, err := ParseMessage(raw)
+		m, err := ParseMessage(seedBytes(t, b))
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
@@ -157,6 +153,17 @@ func TestFuzzSeeds(t *testing.T) {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
+}
+
+// seedBytes is the message in a seed file.
+func seedBytes(t *testing.T, file []byte) []byte {
+	t.Helper()
+	var raw []byte
+	_, line, _ := strings.Cut(string(file), "\n")
+	if _, err := fmt.Sscanf(line, "[]byte(%q)", &raw); err != nil {
+		t.Fatalf("read seed: %v", err)
+	}
+	return raw
 }
 
 // decodeByType is how a session picks the decoder.

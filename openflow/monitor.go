@@ -28,7 +28,8 @@ const (
 
 // FlowMonitorRequest asks to hear of every change of the flow tables from now
 // on, with the instructions of the flows. Changes by this connection's own
-// requests come abbreviated (UpdateAbbrev). The switch answers at once with an
+// requests come abbreviated (UpdateAbbrev), a bundle as one update with the
+// transaction id of its first message. The switch answers at once with an
 // empty multipart reply of the request's XID; updates come as multipart
 // replies of XID 0, those by a request before the answer to the next barrier.
 //
@@ -57,7 +58,7 @@ func (m Multipart) IsFlowMonitor() bool {
 
 // MonitorPaused says whether m tells that the switch paused the flow monitor,
 // because this connection does not read fast enough. It drops nothing: when it
-// resumes it sends what the changes in between add up to.
+// resumes it sends what the changes in between add up to, our own among them.
 func MonitorPaused(m Message) bool { return isONF(m, onfMonitorPaused) }
 
 // MonitorResumed says whether m tells that a paused flow monitor goes on.

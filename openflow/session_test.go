@@ -265,6 +265,40 @@ func TestFlowMonitor(t *testing.T) {
 	}
 }
 
+// TestFlowMonitorBundle: our own bundle comes abbreviated too, all of it as one
+// update with the transaction id of its first message.
+func TestFlowMonitorBundle(t *testing.T) {
+	c := startOVS(t).connect()
+	c.must(FlowMonitorRequest(1))
+	a := mustEncode(t, Flow{Table: 1, Priority: 1, Cookie: 1})
+	b := mustEncode(t, Flow{Table: 1, Priority: 2, Cookie: 2})
+	got := c.do(BundleOpen(1, BundleOrdered), AppendBundleAdd(nil, 1, BundleOrdered, a.Add),
+		AppendBundleAdd(nil, 1, BundleOrdered, b.Add), BundleCommit(1, BundleOrdered))
+	var xids []uint32
+	for _, m := range got {
+		if m.Type != TypeMultipartReply {
+			continue
+		}
+		p, err := DecodeMultipart(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		updates, err := DecodeFlowUpdates(p.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range updates {
+			if u.Event != UpdateAbbrev {
+				t.Errorf("not abbreviated: %+v", u)
+			}
+			xids = append(xids, u.XID)
+		}
+	}
+	if want := []uint32{c.xid - 3}; !slices.Equal(xids, want) {
+		t.Errorf("updates of xids %d, want %d", xids, want)
+	}
+}
+
 // TestFlowMonitorPause lets a switch run ahead of a reader that does not read, and
 // expects to know in the end of every flow all the same.
 func TestFlowMonitorPause(t *testing.T) {

@@ -41,8 +41,8 @@ func appendActionText(b []byte, a Action) []byte {
 }
 
 func appendSetFieldText(b []byte, a SetField) []byte {
-	if !a.IsExact() {
-		for i, l := range a.loads() {
+	if loads := a.loads(); !a.IsExact() && len(loads) > 0 {
+		for i, l := range loads {
 			if i > 0 {
 				b = append(b, ',')
 			}
