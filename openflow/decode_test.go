@@ -192,6 +192,30 @@ func TestSwitchSide(t *testing.T) {
 	if got, err := DecodeFeaturesReply(m); err != nil || got != want {
 		t.Errorf("features %+v, %v", got, err)
 	}
+	parse := func(b []byte) Message {
+		t.Helper()
+		SetXID(b, 9)
+		m, err := ParseMessage(b)
+		if err != nil || m.Version != version13 || m.XID != 9 {
+			t.Fatalf("%x: %+v, %v", b, m, err)
+		}
+		return m
+	}
+	if m := parse(BarrierReply()); m.Type != TypeBarrierReply || len(m.Body) != 0 {
+		t.Errorf("barrier reply %+v", m)
+	}
+	if m := parse(EchoReply(make([]byte, 1<<17))); m.Type != TypeEchoReply || len(m.Body) != MaxMessage-headerLen {
+		t.Errorf("echo reply of %d bytes", len(m.Body))
+	}
+	if role, id, err := DecodeRoleReply(parse(RoleReply(RoleSlave, 7))); err != nil || role != RoleSlave || id != 7 {
+		t.Errorf("role reply %v %v %v", role, id, err)
+	}
+	if p, err := DecodeMultipart(parse(MultipartReply(MultipartFlow, true, []byte("body")))); err != nil || p.Type != MultipartFlow || !p.More || string(p.Body) != "body" {
+		t.Errorf("multipart reply %+v, %v", p, err)
+	}
+	if b, ok := DecodeBundleControl(parse(BundleControl{1, BundleCommitReply, 2}.Message())); !ok || b != (BundleControl{1, BundleCommitReply, 2}) {
+		t.Errorf("bundle reply %+v", b)
+	}
 	for _, e := range encodeSamples(t) {
 		m, err := ParseMessage(e.Add)
 		if err != nil {

@@ -57,6 +57,35 @@ func TestSession(t *testing.T) {
 	}
 }
 
+// TestNewerSwitch talks to a bridge that would rather speak OpenFlow 1.5.
+func TestNewerSwitch(t *testing.T) {
+	v := startOVS(t)
+	v.vsctl("set", "bridge", "br0", "protocols=OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15")
+	c := v.connect()
+	c.send(FeaturesRequest())
+	if f, err := DecodeFeaturesReply(c.await(TypeFeaturesReply)); err != nil || f.DatapathID != 0xaa {
+		t.Errorf("features %+v, %v", f, err)
+	}
+}
+
+// TestForeignFlow: a flow with our cookie, match and actions is still not ours
+// when somebody gave it a timeout or a flag.
+func TestForeignFlow(t *testing.T) {
+	v := startOVS(t)
+	c := v.connect()
+	e := mustEncode(t, Flow{Table: 1, Priority: 5, Cookie: 0x12, Actions: []Action{Output{1}}})
+	for text, ours := range map[string]bool{
+		"": true, "idle_timeout=100,": false, "hard_timeout=100,": false, "send_flow_rem,": false, "check_overlap,": true,
+	} {
+		v.ofctl("del-flows", "br0")
+		v.ofctl("add-flow", "br0", "cookie=0x12,table=1,priority=5,"+text+"actions=output:1")
+		sum, ok := c.reported()[e.ID]
+		if !ok || (sum == e.Sum) != ours {
+			t.Errorf("%q: reported %v, as ours %v", text, ok, sum == e.Sum)
+		}
+	}
+}
+
 // TestPacketIn has a packet come in by a port, pass a register and reach us, and
 // sends one out.
 func TestPacketIn(t *testing.T) {

@@ -41,15 +41,23 @@ func appendActionText(b []byte, a Action) []byte {
 }
 
 func appendSetFieldText(b []byte, a SetField) []byte {
-	if loads := a.loads(); !a.IsExact() && len(loads) > 0 {
-		for i, l := range loads {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = appendLoad(b, l)
-		}
-		return b
+	if a.IsExact() {
+		return appendWhole(b, a)
 	}
+	loads := a.loads()
+	if len(loads) == 0 {
+		return appendWhole(b, a)
+	}
+	for i, l := range loads {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendLoad(b, l)
+	}
+	return b
+}
+
+func appendWhole(b []byte, a SetField) []byte {
 	b = appendFieldValue(append(b, "set_field:"...), &a.FieldValue)
 	return append(append(b, "->"...), a.Field.info().name...)
 }
