@@ -8,8 +8,8 @@
 // their bytes.
 //
 // The package also builds and decodes the messages of a session. Decoders read
-// bytes from the network: they never panic, never keep the input, and bound
-// what they allocate by the input's size.
+// bytes from the network: they never panic, keep the input only where they say
+// so, and bound what they allocate by the input's size.
 //
 // It does no I/O, holds no state, and knows nothing of tenants or hosts.
 package openflow
