@@ -32,9 +32,22 @@ func (s *Store) Bind(ctx context.Context, changes []BindingChange) error {
 
 func (s *Store) bind(ctx context.Context, changes []BindingChange) error {
 	for attempt := range maxAttempts {
-		compares, ops, err := s.bindOps(changes)
+		compares, ops, base, missing, err := s.bindOps(changes)
 		if err != nil {
 			return err
+		}
+		if missing {
+			// That something does not exist only counts on the newest state.
+			fresh, rev, err := s.isFresh(base)
+			if err != nil {
+				return err
+			}
+			if !fresh {
+				if err := s.waitFor(ctx, rev); err != nil {
+					return err
+				}
+				continue
+			}
 		}
 		if len(ops) == 0 {
 			return nil
@@ -70,7 +83,9 @@ func (s *Store) bindHalves(ctx context.Context, changes []BindingChange, err err
 	return s.bind(ctx, changes[half:])
 }
 
-func (s *Store) bindOps(changes []BindingChange) (compares []clientv3.Cmp, ops []clientv3.Op, err error) {
+// bindOps makes the transaction. base is the revision of the state that it is based
+// on; missing says that endpoints or hosts are not in it.
+func (s *Store) bindOps(changes []BindingChange) (compares []clientv3.Cmp, ops []clientv3.Op, base int64, missing bool, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	hosts, newest := map[string]bool{}, map[topology.Key]*topology.Binding{}
@@ -79,11 +94,13 @@ func (s *Store) bindOps(changes []BindingChange) (compares []clientv3.Cmp, ops [
 	}
 	for endpoint, b := range newest {
 		old := s.state.Binding(endpoint)
+		gone := s.state.Get(endpoint) == nil
 		if b != nil && s.state.Get(topology.Key{Kind: topology.KindHost, Name: b.Host}) == nil {
-			b = nil
+			b, missing = nil, true
 		}
+		missing = missing || gone
 		switch {
-		case s.state.Get(endpoint) == nil || old == nil && b == nil || old != nil && b != nil && sameBinding(old, b):
+		case gone || old == nil && b == nil || old != nil && b != nil && sameBinding(old, b):
 			continue
 		case b == nil:
 			ops = append(ops, clientv3.OpDelete(bindingKey(endpoint)))
@@ -93,7 +110,7 @@ func (s *Store) bindOps(changes []BindingChange) (compares []clientv3.Cmp, ops [
 		stored.Endpoint, stored.Since = endpoint, b.Since.UTC()
 		value, err := json.Marshal(stored)
 		if err != nil {
-			return nil, nil, fmt.Errorf("encoding the binding of %s: %w", endpoint, err)
+			return nil, nil, 0, false, fmt.Errorf("encoding the binding of %s: %w", endpoint, err)
 		}
 		ops = append(ops, clientv3.OpPut(bindingKey(endpoint), string(value)))
 		compares = append(compares, exists(objectKey(endpoint)))
@@ -102,7 +119,7 @@ func (s *Store) bindOps(changes []BindingChange) (compares []clientv3.Cmp, ops [
 	for h := range hosts {
 		compares = append(compares, exists(objectKey(topology.Key{Kind: topology.KindHost, Name: h})))
 	}
-	return compares, ops, nil
+	return compares, ops, s.revision, missing, nil
 }
 
 func exists(key string) clientv3.Cmp { return clientv3.Compare(clientv3.CreateRevision(key), ">", 0) }

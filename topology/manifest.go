@@ -1,0 +1,302 @@
+package topology
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
+
+// The bounds of a manifest.
+const (
+	MaxManifestBytes   = 8 << 20
+	MaxManifestObjects = 20_000
+)
+
+// ManifestError says in which document of a manifest something is wrong.
+type ManifestError struct {
+	Document int // counted from 1; items of lists count too; 0 if it is the whole
+	Err      error
+}
+
+// Error implements error.
+func (e *ManifestError) Error() string {
+	if e.Document == 0 {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("document %d: %v", e.Document, e.Err)
+}
+
+// Unwrap returns Err: an *InvalidError if a field is wrong.
+func (e *ManifestError) Unwrap() error { return e.Err }
+
+// DecodeManifest reads objects from YAML (documents separated by "---") or JSON
+// (documents one after the other). A document is {kind, metadata, spec}, a list of
+// documents, or {kind: List, items: […]}. What the controller itself adds when it
+// shows an object (allocated, status, revision, created) is accepted and ignored,
+// so that what was shown can be applied; any other unknown field is an error. The
+// objects are not validated. Errors are *ManifestError.
+func DecodeManifest(data []byte) ([]Object, error) {
+	if len(data) > MaxManifestBytes {
+		return nil, &ManifestError{Err: fmt.Errorf("the manifest has %d bytes; at most %d: apply it in parts", len(data), MaxManifestBytes)}
+	}
+	m := manifest{}
+	var err error
+	if first := bytes.TrimLeft(data, " \t\r\n\ufeff"); len(first) > 0 && (first[0] == '{' || first[0] == '[') {
+		err = m.addJSON(bytes.TrimPrefix(data, []byte("\ufeff")))
+	} else {
+		err = m.addYAML(data)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m.objects, nil
+}
+
+// DecodeObject reads the JSON form of one object whose kind is known, as a REST
+// client sends it: {metadata, spec}, where kind may be there too. The error is an
+// *InvalidError if a field is wrong.
+func DecodeObject(kind Kind, data []byte) (Object, error) {
+	v, err := decodeValue(json.NewDecoder(bytes.NewReader(data)))
+	if err != nil {
+		return nil, fmt.Errorf("not valid JSON: %w", err)
+	}
+	doc, ok := v.(map[string]any)
+	if !ok {
+		return nil, errors.New("not a JSON object")
+	}
+	if _, has := doc["kind"]; !has {
+		doc["kind"] = string(kind)
+	}
+	o, err := decodeDocument(doc)
+	if err == nil && o.Key().Kind != kind {
+		return nil, invalid(o.Key(), "kind", "must be %s", kind)
+	}
+	return o, err
+}
+
+type manifest struct {
+	objects   []Object
+	documents int
+}
+
+func decodeValue(d *json.Decoder) (any, error) {
+	d.UseNumber()
+	var v any
+	err := d.Decode(&v)
+	return v, err
+}
+
+func (m *manifest) addJSON(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	for {
+		v, err := decodeValue(d)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return &ManifestError{m.documents + 1, fmt.Errorf("not valid JSON: %w", err)}
+		}
+		if err := m.add(v, 0); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *manifest) addYAML(data []byte) error {
+	for _, doc := range splitYAML(data) {
+		// Names that are there twice are an error.
+		j, err := yaml.YAMLToJSONStrict(doc)
+		if err != nil {
+			return &ManifestError{m.documents + 1, fmt.Errorf("not valid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))}
+		}
+		v, err := decodeValue(json.NewDecoder(bytes.NewReader(j)))
+		if err != nil {
+			return &ManifestError{m.documents + 1, fmt.Errorf("not valid YAML: %w", err)}
+		}
+		if v == nil {
+			continue // nothing but comments
+		}
+		if err := m.add(v, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// splitYAML cuts a stream at its document markers (YAML 1.2.2, 9.1).
+func splitYAML(data []byte) [][]byte {
+	var docs [][]byte
+	start := 0
+	for at := 0; at < len(data); {
+		end := len(data)
+		if i := bytes.IndexByte(data[at:], '\n'); i >= 0 {
+			end = at + i + 1
+		}
+		line := bytes.TrimRight(data[at:end], " \t\r\n")
+		switch {
+		case string(line) == "---" || string(line) == "...":
+			docs = append(docs, data[start:at])
+			start = end
+		case bytes.HasPrefix(line, []byte("--- ")):
+			docs = append(docs, data[start:at])
+			start = at + len("---")
+		}
+		at = end
+	}
+	return append(docs, data[start:])
+}
+
+// maxListDepth is how deep lists may be in lists.
+const maxListDepth = 4
+
+// add adds a document, or all of a list of documents.
+func (m *manifest) add(v any, depth int) error {
+	if list, ok := items(v); ok && depth < maxListDepth {
+		for _, item := range list {
+			if err := m.add(item, depth+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	m.documents++
+	if m.documents > MaxManifestObjects {
+		return &ManifestError{Err: fmt.Errorf("the manifest has more than %d objects: apply it in parts", MaxManifestObjects)}
+	}
+	doc, ok := v.(map[string]any)
+	if !ok {
+		return &ManifestError{m.documents, fmt.Errorf("%s is no object; write kind, metadata and spec", describe(v))}
+	}
+	o, err := decodeDocument(doc)
+	if err != nil {
+		return &ManifestError{m.documents, err}
+	}
+	m.objects = append(m.objects, o)
+	return nil
+}
+
+// items are the documents of a list, if it is one.
+func items(v any) ([]any, bool) {
+	switch v := v.(type) {
+	case []any:
+		return v, true
+	case map[string]any:
+		if v["kind"] == "List" && len(v) <= 2 {
+			list, ok := v["items"].([]any)
+			return list, ok || v["items"] == nil && len(v) == 1
+		}
+	}
+	return nil, false
+}
+
+// document is an object as people write it.
+type document[S any] struct {
+	Kind     string   `json:"kind"`
+	Metadata Metadata `json:"metadata"`
+	Spec     S        `json:"spec"`
+}
+
+func decodeDocument(doc map[string]any) (Object, error) {
+	kind, _ := doc["kind"].(string)
+	// Copied, since the caller's map is not ours to change.
+	rest := make(map[string]any, len(doc))
+	for k, v := range doc {
+		if k != "allocated" && k != "status" {
+			rest[k] = v
+		}
+	}
+	switch Kind(kind) {
+	case KindTenant:
+		d, err := fillDocument[TenantSpec](rest)
+		return &Tenant{Metadata: d.Metadata, Spec: d.Spec}, err
+	case KindNetwork:
+		d, err := fillDocument[NetworkSpec](rest)
+		return &Network{Metadata: d.Metadata, Spec: d.Spec}, err
+	case KindRouter:
+		d, err := fillDocument[RouterSpec](rest)
+		return &Router{Metadata: d.Metadata, Spec: d.Spec}, err
+	case KindEndpoint:
+		d, err := fillDocument[EndpointSpec](rest)
+		return &Endpoint{Metadata: d.Metadata, Spec: d.Spec}, err
+	case KindHost:
+		d, err := fillDocument[HostSpec](rest)
+		return &Host{Metadata: d.Metadata, Spec: d.Spec}, err
+	}
+	return nil, invalid(Key{Kind: "Object"}, "kind", "%s is no kind of object; kinds are %v and List", describe(doc["kind"]), kindOrder)
+}
+
+func fillDocument[S any](doc map[string]any) (document[S], error) {
+	var d document[S]
+	err := fill("", doc, reflect.ValueOf(&d).Elem())
+	var fe *fieldError
+	if errors.As(err, &fe) {
+		return d, invalid(documentKey(doc), fe.path, "%s", fe.reason)
+	}
+	d.Metadata.Revision, d.Metadata.Created = 0, time.Time{}
+	return d, err
+}
+
+// documentKey is the key of a document as far as it can be read.
+func documentKey(doc map[string]any) Key {
+	kind, _ := doc["kind"].(string)
+	meta, _ := doc["metadata"].(map[string]any)
+	name, _ := meta["name"].(string)
+	tenant, _ := meta["tenant"].(string)
+	return Key{Kind(kind), tenant, name}
+}
+
+// shown is the form in which objects are written.
+type shown struct {
+	Kind      Kind     `json:"kind"`
+	Metadata  Metadata `json:"metadata"`
+	Spec      any      `json:"spec"`
+	Allocated any      `json:"allocated,omitempty"`
+}
+
+func show(o Object, all bool) shown {
+	s := shown{Kind: o.Key().Kind, Metadata: *o.Meta()}
+	switch o := o.(type) {
+	case *Tenant:
+		s.Spec = o.Spec
+	case *Network:
+		s.Spec, s.Allocated = o.Spec, o.Allocated
+	case *Router:
+		s.Spec, s.Allocated = o.Spec, o.Allocated
+	case *Endpoint:
+		s.Spec, s.Allocated = o.Spec, o.Allocated
+	case *Host:
+		s.Spec, s.Allocated = o.Spec, o.Allocated
+	}
+	if !all {
+		s.Allocated, s.Metadata.Revision, s.Metadata.Created = nil, 0, time.Time{}
+	}
+	return s
+}
+
+// EncodeJSON is the full form of an object, {kind, metadata, spec, allocated}.
+// DecodeManifest reads it.
+func EncodeJSON(o Object) ([]byte, error) { return json.Marshal(show(o, true)) }
+
+// EncodeManifest writes what people say of objects, and nothing that the store
+// chose, as YAML documents. DecodeManifest gives the same objects back.
+func EncodeManifest(objects []Object) ([]byte, error) {
+	var out bytes.Buffer
+	for i, o := range objects {
+		if i > 0 {
+			out.WriteString("---\n")
+		}
+		b, err := yaml.Marshal(show(o, false))
+		if err != nil {
+			return nil, fmt.Errorf("writing %s as YAML: %w", o.Key(), err)
+		}
+		out.Write(b)
+	}
+	return out.Bytes(), nil
+}

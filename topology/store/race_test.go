@@ -1,0 +1,128 @@
+package store
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// Each case: one store has validated a change, and before it commits, another
+// store commits something that contradicts it. The first must notice.
+func TestCommitNoticesWhatCameBetween(t *testing.T) {
+	withVNI := func(tenant, name string, vni uint32) *topology.Network {
+		n := network(tenant, name)
+		n.Spec.VNI = vni
+		return n
+	}
+	withID := func(tenant, name, id string) *topology.Endpoint {
+		e := endpoint(tenant, name, "blue")
+		e.Spec.InterfaceID = id
+		return e
+	}
+	register := func(name string) []Change {
+		return []Change{{Op: topology.OpRegister, Key: host(name), Object: &topology.Host{}}}
+	}
+	base := puts(tenant("a"), tenant("b"), tenant("empty"),
+		network("a", "blue", "10.0.0.0/24"), network("a", "red", "10.1.0.0/24"), network("a", "green", "10.1.0.0/24"), network("b", "blue", "10.0.0.0/24"),
+		endpoint("a", "web1", "blue"), &topology.Host{Metadata: topology.Metadata{Name: "h1"}})
+	for name, tc := range map[string]struct{ first, between []Change }{
+		"one address":                 {puts(endpoint("a", "x", "blue", "10.0.0.9")), puts(endpoint("a", "y", "blue", "10.0.0.9"))},
+		"one allocated address":       {puts(endpoint("a", "x", "blue")), puts(endpoint("a", "y", "blue"))},
+		"overlap on a router":         {puts(router("a", "r", "red")), puts(router("a", "r", "green"))},
+		"one network, two routers":    {puts(router("a", "r", "red")), puts(router("a", "s", "red"))},
+		"VNI of another tenant":       {puts(withVNI("a", "n", 7)), puts(withVNI("b", "n", 7))},
+		"id of another tenant":        {puts(withID("a", "x", "uuid")), puts(withID("b", "x", "uuid"))},
+		"network into a gone tenant":  {puts(network("empty", "n")), deletes(tenant("empty").Key())},
+		"tenant with a new network":   {deletes(tenant("empty").Key()), puts(network("empty", "n"))},
+		"network with a new endpoint": {deletes(network("a", "red").Key()), puts(endpoint("a", "x", "red"))},
+		"endpoint in a gone network":  {puts(endpoint("a", "x", "red")), deletes(network("a", "red").Key())},
+		"two controllers, one host":   {register("h2"), register("h2")},
+		"host that is deleted":        {deletes(host("h1")), deletes(host("h1"))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := embedded(t)
+			a, b := open(t, e.NewClient()), open(t, e.NewClient())
+			apply(t, a, base)
+			_, tx, rev := a.plan([]*request{{ctx: t.Context(), changes: withKeys(tc.first), reply: make(chan result, 1)}})
+			if len(tx.edits) == 0 {
+				t.Fatal("the change was not valid in the first place")
+			}
+			apply(t, b, tc.between)
+			committed, _, _, err := a.commit(tx, rev)
+			if err != nil || committed {
+				t.Errorf("committed %v, error %v", committed, err)
+			}
+		})
+	}
+}
+
+func host(name string) topology.Key { return topology.Key{Kind: topology.KindHost, Name: name} }
+
+// Bindings have no guard; still neither a host with one, nor one without its
+// endpoint, can come about.
+func TestBindingsAgainstDeletions(t *testing.T) {
+	e := embedded(t)
+	a, b := open(t, e.NewClient()), open(t, e.NewClient())
+	web1 := endpoint("acme", "web1", "blue")
+	apply(t, a, puts(tenant("acme"), network("acme", "blue"), web1, &topology.Host{Metadata: topology.Metadata{Name: "h1"}}))
+	bind := func(s *Store, h string) {
+		t.Helper()
+		err := s.Bind(t.Context(), []BindingChange{{Endpoint: web1.Key(), Binding: &topology.Binding{Host: h, Port: "p", OFPort: 1}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, tx, rev := a.plan([]*request{{ctx: t.Context(), changes: deletes(host("h1")), reply: make(chan result, 1)}})
+	bind(b, "h1")
+	if committed, _, _, err := a.commit(tx, rev); err != nil || committed {
+		t.Errorf("deleting a host that was just bound to: committed %v, error %v", committed, err)
+	}
+	if _, err := a.Apply(t.Context(), deletes(host("h1"))); err == nil {
+		t.Error("a host with a binding was deleted")
+	}
+	apply(t, b, deletes(web1.Key()))
+	if got := b.Bindings(); len(got) != 0 {
+		t.Errorf("the binding outlived its endpoint: %v", got)
+	}
+	bind(a, "h1") // a may not have heard yet
+	apply(t, a, deletes(host("h1")))
+	same(t, a, b)
+	if got := a.Bindings(); len(got) != 0 {
+		t.Errorf("a deleted endpoint is bound: %v", got)
+	}
+	apply(t, a, puts(web1))
+	bind(a, "h1") // a host that is gone
+	if _, ok := a.Binding(web1.Key()); ok {
+		t.Error("bound to a host that is gone")
+	}
+}
+
+func TestRegisterHost(t *testing.T) {
+	s := newStore(t)
+	first, err := s.RegisterHost(t.Context(), "h1", topology.HostAllocation{EncapIP: netip.MustParseAddr("192.0.2.1"), DatapathID: 42})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := first.Allocated.DatapathID
+	if id == 0 || id == 42 || id>>63 != 0 {
+		t.Errorf("datapath id %#x", id)
+	}
+	again, err := s.RegisterHost(t.Context(), "h1", topology.HostAllocation{EncapIP: netip.MustParseAddr("192.0.2.1")})
+	if err != nil || again.Metadata.Revision != first.Metadata.Revision {
+		t.Errorf("an unchanged report was written: %v", err)
+	}
+	moved, err := s.RegisterHost(t.Context(), "h1", topology.HostAllocation{EncapIP: netip.MustParseAddr("192.0.2.9")})
+	if err != nil || moved.Allocated.DatapathID != id || moved.Metadata.Revision == first.Metadata.Revision {
+		t.Errorf("a changed report: %+v, %v", moved, err)
+	}
+	labelled := &topology.Host{Metadata: topology.Metadata{Name: "h1", Labels: map[string]string{"rack": "7"}}, Spec: topology.HostSpec{Address: "tcp:192.0.2.9:6640"}}
+	got := apply(t, s, puts(labelled))[0].(*topology.Host)
+	if got.Allocated.DatapathID != id || got.Allocated.EncapIP.String() != "192.0.2.9" {
+		t.Errorf("a put lost what the host said: %+v", got.Allocated)
+	}
+	kept, err := s.RegisterHost(t.Context(), "h1", topology.HostAllocation{})
+	if err != nil || kept.Metadata.Labels["rack"] != "7" || kept.Spec.Address == "" {
+		t.Errorf("a report lost what the user said: %+v, %v", kept, err)
+	}
+}
