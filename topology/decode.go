@@ -60,6 +60,8 @@ func describe(v any) string {
 		return "a list"
 	case string:
 		return quoteShort(v)
+	case bool:
+		return fmt.Sprintf("it (in YAML, words such as y, n, on, off, yes and no mean true or false; this one %t)", v)
 	}
 	return fmt.Sprint(v)
 }

@@ -240,7 +240,7 @@ func takeAddress(p placing, v4 bool) error {
 		}
 		full = true
 	}
-	if full {
+	if full && p.old == nil { // an endpoint that did without can go on so
 		return invalid(p.Key, "spec.network", "%s has no free %s address left; give it another subnet", p.net.Key(), ipVersion(v4))
 	}
 	return nil

@@ -48,8 +48,9 @@ func DecodeManifest(data []byte) ([]Object, error) {
 	}
 	m := manifest{}
 	var err error
-	if first := bytes.TrimLeft(data, " \t\r\n\ufeff"); len(first) > 0 && (first[0] == '{' || first[0] == '[') {
-		err = m.addJSON(bytes.TrimPrefix(data, []byte("\ufeff")))
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // byte order mark
+	if looksLikeJSON(data) {
+		err = m.addJSON(data)
 	} else {
 		err = m.addYAML(data)
 	}
@@ -57,6 +58,17 @@ func DecodeManifest(data []byte) ([]Object, error) {
 		return nil, err
 	}
 	return m.objects, nil
+}
+
+// looksLikeJSON tells JSON from YAML, which may also start with a bracket: there,
+// names seldom are in quotes, and document markers can follow.
+func looksLikeJSON(data []byte) bool {
+	inner := bytes.TrimLeft(data, " \t\r\n")
+	if len(inner) == 0 || inner[0] != '{' && inner[0] != '[' || bytes.Contains(data, []byte("\n---")) {
+		return false
+	}
+	inner = bytes.TrimLeft(inner, " \t\r\n[{")
+	return len(inner) == 0 || inner[0] == '"' || inner[0] == ']' || inner[0] == '}'
 }
 
 // DecodeObject reads the JSON form of one object whose kind is known, as a REST

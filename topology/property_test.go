@@ -1,0 +1,143 @@
+package topology
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// snapshot is all of a State that can be seen, as text.
+func snapshot(s *State) string {
+	var b strings.Builder
+	for _, kind := range Kinds() {
+		for _, o := range s.List(kind, "") {
+			j, err := json.Marshal(o)
+			fmt.Fprintf(&b, "%s %v\n", j, err)
+		}
+	}
+	fmt.Fprintln(&b, len(s.objects), s.vnis.holder, s.routerIDs.holder, s.interfaces, s.datapaths)
+	for _, k := range slices.SortedFunc(maps.Keys(s.networks), compareKeys) {
+		n := s.networks[k]
+		fmt.Fprintln(&b, k, n.router, n.endpoints, n.macs, len(n.addresses))
+		for _, a := range slices.SortedFunc(maps.Keys(n.addresses), netip.Addr.Compare) {
+			fmt.Fprintln(&b, a, n.addresses[a])
+		}
+	}
+	return b.String()
+}
+
+// Random changes, valid and not: after each, the indexes say the same as the
+// objects, a refused set leaves no trace, and the whole intent could be applied at
+// once to an empty State.
+func TestRandomChangesKeepTheInvariants(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := NewState()
+		rev := int64(0)
+		for range rapid.IntRange(1, 40).Draw(t, "sets") {
+			changes := rapid.SliceOfN(rapid.Custom(drawChange), 1, 6).Draw(t, "changes")
+			before := snapshot(s)
+			d, err := s.Try(changes, testEnv)
+			if err == nil && rapid.IntRange(0, 4).Draw(t, "undo") == 0 {
+				d.Undo()
+				d, err = nil, fmt.Errorf("undone")
+			}
+			if err != nil {
+				if after := snapshot(s); after != before {
+					t.Fatalf("%v: left a trace\n%s\nbefore:\n%s", err, after, before)
+				}
+				continue
+			}
+			rev++
+			for _, e := range d.Edits {
+				if e.After != nil {
+					e.After.Meta().Revision = rev
+				}
+			}
+			check(t, s)
+		}
+	})
+}
+
+func drawChange(t *rapid.T) Change {
+	tenant := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "tenant")
+	name := rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "name")
+	meta := Metadata{Name: name, Tenant: tenant}
+	subnets := []string{"10.0.0.0/29", "10.0.0.0/30", "10.0.0.8/29", "fd00::/126"}
+	var o Object
+	switch rapid.IntRange(0, 4).Draw(t, "kind") {
+	case 0:
+		o = &Tenant{Metadata: Metadata{Name: tenant}}
+	case 1:
+		n := &Network{Metadata: meta}
+		n.Spec.VNI = rapid.Uint32Range(0, 3).Draw(t, "vni")
+		for _, c := range rapid.SliceOfNDistinct(rapid.SampledFrom(subnets), 0, 2, rapid.ID).Draw(t, "subnets") {
+			n.Spec.Subnets = append(n.Spec.Subnets, Subnet{CIDR: netip.MustParsePrefix(c)})
+		}
+		o = n
+	case 2:
+		r := &Router{Metadata: meta}
+		r.Spec.Networks = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"x", "y", "z"}), 0, 2, rapid.ID).Draw(t, "networks")
+		if rapid.Bool().Draw(t, "route") {
+			r.Spec.StaticRoutes = []StaticRoute{{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr("10.0.0.3")}}
+		}
+		o = r
+	case 3:
+		e := &Endpoint{Metadata: meta, Spec: EndpointSpec{Network: rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "network")}}
+		if rapid.Bool().Draw(t, "chosen") {
+			e.Spec.Addresses = []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 0, rapid.ByteMax(12).Draw(t, "address")})}
+		}
+		e.Spec.MAC[5] = rapid.ByteMax(2).Draw(t, "mac")
+		e.Spec.InterfaceID = rapid.SampledFrom([]string{"", "i1", "i2"}).Draw(t, "id")
+		o = e
+	case 4:
+		o = &Host{Metadata: Metadata{Name: name}}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {
+		return Change{Op: OpDelete, Key: o.Key()}
+	}
+	return Change{Key: o.Key(), Object: o}
+}
+
+// check builds a second State from the objects of the first; both must agree, and
+// the objects must be acceptable as a whole.
+func check(t *rapid.T, s *State) {
+	rebuilt, fresh := NewState(), NewState()
+	var all []Change
+	for _, kind := range Kinds() {
+		for _, o := range s.List(kind, "") {
+			rebuilt.Put(o)
+			if e, ok := o.(*Endpoint); ok && len(e.Allocated.Addresses) == 0 {
+				continue // its network had no subnets when it was put
+			}
+			c := o.Clone()
+			switch c := c.(type) {
+			case *Network:
+				c.Spec.VNI = c.Allocated.VNI
+			case *Endpoint:
+				c.Spec.Addresses, c.Spec.MAC = c.Allocated.Addresses, c.Allocated.MAC
+			}
+			all = append(all, Change{Key: c.Key(), Object: c})
+		}
+	}
+	if a, b := snapshot(s), snapshot(rebuilt); a != b {
+		t.Fatalf("indexes differ:\n%s\nrebuilt:\n%s", a, b)
+	}
+	if _, err := fresh.Try(all, testEnv); err != nil {
+		t.Fatalf("the intent does not hold together: %v\n%s", err, snapshot(s))
+	}
+	for key, n := range s.networks {
+		for p, taken := range n.subnets {
+			for off := range size(p) {
+				if _, used := n.addresses[atOffset(p, off)]; used != taken.has(off) {
+					t.Fatalf("%s: offset %d of %s: used %v", key, off, p, used)
+				}
+			}
+		}
+	}
+}
