@@ -137,6 +137,9 @@ func (c *Controller) attachedMAC(e *endpoint, p ovsdb.Port) {
 // place moves an endpoint to a binding, or to nowhere.
 func (c *Controller) place(e *endpoint, b *topology.Binding) {
 	old, oldHost := e.binding, e.host
+	if old == nil && b == nil {
+		return
+	}
 	var h *host
 	if b != nil {
 		h = c.model.hosts[b.Host]

@@ -14,7 +14,9 @@ func (c *Controller) takeIn(b store.Batch) {
 	events := slices.Clone(b.Events)
 	slices.SortStableFunc(events, func(x, y store.Event) int { return cmp.Compare(rank(x), rank(y)) })
 	for _, ev := range events {
-		c.takeInEvent(ev)
+		if b.Initial || ev.BindingAfter == nil && ev.BindingBefore == nil {
+			c.takeInEvent(ev) // later bindings are what the loop itself had stored
+		}
 		c.announce(ev, b.Initial)
 	}
 	if b.Revision > 0 {

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/dovetail-sdn/dovetail/controller"
+	"github.com/dovetail-sdn/dovetail/ofctrl"
+	"github.com/dovetail-sdn/dovetail/ovsdb"
+	"github.com/dovetail-sdn/dovetail/topology/store"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sync/errgroup"
+)
+
+// startTime bounds how long the store may take to answer at start.
+const startTime = 30 * time.Second
+
+// runController assembles the controller and runs it until ctx ends.
+func runController(ctx context.Context, o controllerOptions) error {
+	southTLS, err := o.TLS.server()
+	if err != nil {
+		return err
+	}
+	dialTLS, err := o.TLS.client()
+	if err != nil {
+		return err
+	}
+	listeners, err := o.listenAll(southTLS)
+	if err != nil {
+		return err
+	}
+	defer listeners.close()
+	st, closeStore, err := openStore(ctx, o, dialTLS)
+	if err != nil {
+		return err
+	}
+	defer closeStore()
+
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	ctl := controller.New(controller.Config{
+		Intent: st, Log: o.Log.With().Str("part", "controller").Logger(), Metrics: registry,
+		OpenFlowTarget: o.openFlowTarget(listeners.openflow.Addr(), southTLS != nil),
+	})
+	switches := ofctrl.NewServer(ofctrl.Config{
+		Handler: ctl, Log: o.Log.With().Str("part", "ofctrl").Logger(), Metrics: registry,
+		// Time only goes forward, so a controller that was started later fences one
+		// that was started before it.
+		GenerationID: uint64(time.Now().UnixNano()),
+	})
+	hosts := ovsdb.NewServer(ovsdb.Config{Handler: ctl, Log: o.Log.With().Str("part", "ovsdb").Logger(), TLS: dialTLS})
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return ctl.Run(ctx, switches) })
+	g.Go(func() error { return o.serveREST(ctx, listeners.rest, st, ctl, registry) })
+	g.Go(func() error {
+		select {
+		case <-ctl.Loaded(): // before, switches would be compared with half a plan
+		case <-ctx.Done():
+			return nil
+		}
+		o.Log.Info().Stringer("rest", listeners.rest.Addr()).Stringer("ovsdb", listeners.ovsdb.Addr()).
+			Stringer("openflow", listeners.openflow.Addr()).Msg("ready for hosts")
+		g.Go(func() error { return switches.Serve(ctx, listeners.openflow) })
+		g.Go(func() error { return hosts.Serve(ctx, listeners.ovsdb) })
+		g.Go(func() error { return dialHosts(ctx, st, hosts, o.Log) })
+		return nil
+	})
+	return g.Wait()
+}
+
+// openFlowTarget says which OpenFlow address a host is told.
+func (o controllerOptions) openFlowTarget(listen net.Addr, secure bool) func(net.Addr) string {
+	scheme := "tcp"
+	if secure {
+		scheme = "ssl"
+	}
+	_, port, _ := net.SplitHostPort(listen.String())
+	return func(local net.Addr) string {
+		host := o.Advertise
+		if tcp, ok := local.(*net.TCPAddr); ok && host == "" {
+			host = tcp.IP.String()
+		}
+		if host == "" {
+			host = "127.0.0.1" // a host that was dialled over a Unix socket
+		}
+		return scheme + ":" + net.JoinHostPort(host, port)
+	}
+}
+
+// sockets are those of a controller.
+type sockets struct{ rest, ovsdb, openflow net.Listener }
+
+// listenAll takes all ports before anything else is started, so that a port in use
+// is told at once.
+func (o controllerOptions) listenAll(southTLS *tls.Config) (l sockets, err error) {
+	if l.rest, err = o.listenREST(); err != nil {
+		return l, err
+	}
+	south := func(what, flag, addr string) net.Listener {
+		if err != nil {
+			return nil
+		}
+		var ln net.Listener
+		if ln, err = net.Listen("tcp", addr); err != nil {
+			err = fmt.Errorf("%s cannot listen at %s: %w; choose another with --%s", what, addr, rootCause(err), flag)
+			return nil
+		}
+		if southTLS != nil {
+			ln = tls.NewListener(ln, southTLS)
+		}
+		return ln
+	}
+	l.ovsdb = south("OVSDB", "ovsdb-listen", o.OVSDBListen)
+	l.openflow = south("OpenFlow", "openflow-listen", o.OpenFlowListen)
+	if err != nil {
+		l.close()
+	}
+	return l, err
+}
+
+func (l sockets) close() {
+	for _, ln := range []net.Listener{l.rest, l.ovsdb, l.openflow} {
+		if ln != nil {
+			_ = ln.Close()
+		}
+	}
+}
+
+// openStore opens the intent, in an existing cluster or in this process.
+func openStore(ctx context.Context, o controllerOptions, etcdTLS *tls.Config) (*store.Store, func(), error) {
+	start, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	log := o.Log.With().Str("part", "store").Logger()
+	if len(o.EtcdEndpoints) > 0 {
+		cli, err := store.Dial(start, clientv3.Config{Endpoints: o.EtcdEndpoints, TLS: etcdTLS})
+		if err != nil {
+			return nil, nil, fmt.Errorf("etcd at %v: %w", o.EtcdEndpoints, err)
+		}
+		st, err := store.Open(start, cli, log)
+		if err != nil {
+			return nil, nil, errors.Join(err, cli.Close())
+		}
+		return st, func() { st.Close(); _ = cli.Close() }, nil
+	}
+	if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("the data folder: %w: choose another with --data-dir", err)
+	}
+	embedded, err := store.OpenEmbedded(start, store.EmbedConfig{Dir: filepath.Clean(o.DataDir), Log: log})
+	if err != nil {
+		return nil, nil, err
+	}
+	st, err := store.Open(start, embedded.Client(), log)
+	if err != nil {
+		embedded.Close()
+		return nil, nil, err
+	}
+	return st, func() { st.Close(); embedded.Close() }, nil
+}

@@ -1,0 +1,178 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const schemaFile = "/usr/share/openvswitch/vswitch.ovsschema"
+
+// Host is one Open vSwitch host of a lab.
+type Host struct {
+	Name string
+	lab  *Lab
+}
+
+func (h *Host) number() int {
+	n, _ := strconv.Atoi(strings.TrimPrefix(h.Name, "h"))
+	return n
+}
+
+// Namespace is the host's network namespace.
+func (h *Host) Namespace() string { return h.lab.namespace(h.Name) }
+
+// VTEP is the host's tunnel address.
+func (h *Host) VTEP() netip.Addr { return h.lab.address(1 + h.number()) }
+
+func (h *Host) dir() string { return filepath.Join(h.lab.dir(), h.Name) }
+
+func (h *Host) file(name string) string { return filepath.Join(h.dir(), name) }
+
+func (h *Host) env() []string {
+	d := h.dir()
+	return []string{"OVS_RUNDIR=" + d, "OVS_LOGDIR=" + d, "OVS_DBDIR=" + d, "OVS_SYSCONFDIR=" + d}
+}
+
+// up starts the host as its operator would: Open vSwitch, a bridge with the
+// VTEP's address on its way to the underlay, and the ids and the manager.
+func (h *Host) up(manager string) error {
+	ns, net, port := h.Namespace(), h.lab.namespace("net"), h.Name
+	if err := os.MkdirAll(h.dir(), 0o700); err != nil {
+		return err
+	}
+	if err := script(
+		"ip netns add "+ns,
+		fmt.Sprintf("ip -n %s link set lo up", ns),
+		fmt.Sprintf("ip link add ul0 netns %s mtu %d type veth peer name %s netns %s mtu %d", ns, underlayMTU, port, net, underlayMTU),
+		fmt.Sprintf("ip -n %s link set %s master ubr up", net, port),
+		fmt.Sprintf("ip -n %s link set ul0 up", ns),
+		fmt.Sprintf("ip netns exec %s ethtool -K ul0 tx off >/dev/null", ns),
+		fmt.Sprintf("ip netns exec %s ethtool -K %s tx off >/dev/null", net, port),
+		fmt.Sprintf("ovsdb-tool create %s %s", h.file("conf.db"), schemaFile),
+	); err != nil {
+		return err
+	}
+	if err := h.StartOVSDB(); err != nil {
+		return err
+	}
+	if _, err := h.Vsctl("--no-wait", "init", "--", "set", "Open_vSwitch", ".",
+		"external_ids:system-id="+h.Name, "external_ids:hostname="+h.Name,
+		"external_ids:dovetail-encap-ip="+h.VTEP().String(), "external_ids:dovetail-datapath-type=netdev",
+		"other_config:n-handler-threads=1", "other_config:n-revalidator-threads=1"); err != nil {
+		return err
+	}
+	if err := h.StartSwitch(); err != nil {
+		return err
+	}
+	if _, err := h.Vsctl("add-br", "br-ex", "--", "set", "bridge", "br-ex", "datapath_type=netdev", "fail_mode=standalone",
+		"--", "add-port", "br-ex", "ul0"); err != nil {
+		return err
+	}
+	if err := h.addressVTEP(); err != nil {
+		return err
+	}
+	_, err := h.Vsctl("set-manager", manager)
+	return err
+}
+
+// addressVTEP puts the VTEP's address on the bridge to the underlay, which is where
+// a userspace datapath looks for it.
+func (h *Host) addressVTEP() error {
+	return script(
+		fmt.Sprintf("ip -n %s addr replace %s/%d dev br-ex", h.Namespace(), h.VTEP(), h.lab.prefixLen()),
+		fmt.Sprintf("ip -n %s link set br-ex mtu %d up", h.Namespace(), underlayMTU),
+	)
+}
+
+// StartOVSDB starts the host's ovsdb-server.
+func (h *Host) StartOVSDB() error {
+	_, err := output(h.env(), "ip", "netns", "exec", h.Namespace(), "ovsdb-server", h.file("conf.db"),
+		"--remote=punix:"+h.file("db.sock"), "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
+		"--unixctl="+h.file("ovsdb-server.ctl"), "--pidfile="+h.file("ovsdb-server.pid"), "--log-file="+h.file("ovsdb-server.log"),
+		"-vconsole:off", "--no-chdir", "--detach")
+	return err
+}
+
+// StartSwitch starts the host's ovs-vswitchd.
+func (h *Host) StartSwitch() error {
+	_, err := output(h.env(), "ip", "netns", "exec", h.Namespace(), "ovs-vswitchd", "unix:"+h.file("db.sock"),
+		"--unixctl="+h.file("ovs-vswitchd.ctl"), "--pidfile="+h.file("ovs-vswitchd.pid"), "--log-file="+h.file("ovs-vswitchd.log"),
+		"-vconsole:off", "--no-chdir", "--detach")
+	return err
+}
+
+// RestartSwitch starts ovs-vswitchd after KillSwitch, as its host would: the
+// bridge's address is put back, since the device is a new one.
+func (h *Host) RestartSwitch() error {
+	if err := h.StartSwitch(); err != nil {
+		return err
+	}
+	end := time.Now().Add(10 * time.Second)
+	for {
+		err := h.addressVTEP()
+		if err == nil || time.Now().After(end) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// KillSwitch ends ovs-vswitchd at once (SIGKILL), and waits for that.
+func (h *Host) KillSwitch() error { return h.kill("ovs-vswitchd", syscall.SIGKILL) }
+
+// KillOVSDB ends ovsdb-server at once, and waits for that.
+func (h *Host) KillOVSDB() error { return h.kill("ovsdb-server", syscall.SIGKILL) }
+
+func (h *Host) kill(daemon string, sig syscall.Signal) error {
+	pid := h.PID(daemon)
+	if pid == 0 {
+		return fmt.Errorf("host %s has no running %s", h.Name, daemon)
+	}
+	if err := syscall.Kill(pid, sig); err != nil {
+		return fmt.Errorf("ending %s of host %s: %w", daemon, h.Name, err)
+	}
+	waitGone(pid)
+	return nil
+}
+
+// PID is the process id of ovs-vswitchd or ovsdb-server; 0 if it does not run.
+func (h *Host) PID(daemon string) int { return recordedPID(h.file(daemon+".pid"), h.lab.dir()) }
+
+// Vsctl runs ovs-vsctl on the host and returns what it prints.
+func (h *Host) Vsctl(args ...string) (string, error) {
+	return output(h.env(), "ovs-vsctl", append([]string{"--timeout=30", "--db=unix:" + h.file("db.sock")}, args...)...)
+}
+
+// Ofctl runs ovs-ofctl on the host.
+func (h *Host) Ofctl(args ...string) (string, error) {
+	return output(h.env(), "ovs-ofctl", append([]string{"-O", "OpenFlow13", "--no-names"}, args...)...)
+}
+
+// Appctl runs ovs-appctl on the host's ovs-vswitchd.
+func (h *Host) Appctl(args ...string) (string, error) {
+	return output(h.env(), "ovs-appctl", append([]string{"-t", h.file("ovs-vswitchd.ctl")}, args...)...)
+}
+
+// Command is a program in the host's namespace, with the environment that makes
+// ovs-* programs talk to the host's Open vSwitch.
+func (h *Host) Command(args ...string) *exec.Cmd {
+	cmd := exec.Command("ip", append([]string{"netns", "exec", h.Namespace()}, args...)...)
+	cmd.Env = append(os.Environ(), h.env()...)
+	return cmd
+}
+
+// CutUnderlay takes the host's underlay link away, or gives it back.
+func (h *Host) CutUnderlay(cut bool) error {
+	to := "up"
+	if cut {
+		to = "down"
+	}
+	return run("ip", "-n", h.lab.namespace("net"), "link", "set", h.Name, to)
+}

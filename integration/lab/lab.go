@@ -1,0 +1,218 @@
+// Package lab builds hosts with Open vSwitch in network namespaces of one
+// machine, and workloads attached to them, as a container runtime would.
+//
+// It owns the namespaces and interfaces of a lab, which carry its name, and the
+// processes that it starts in them, whose ids it writes down. A lab outlives the
+// process that made it, until Down. Traffic stays inside the lab, but for a veth
+// pair by which a controller in the root namespace reaches the hosts.
+//
+// It never configures what the controller is to configure: a host knows its
+// ids and its manager, no more.
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Root is the folder under which each lab has its own.
+const Root = "/run/dovetail-lab"
+
+// underlayMTU leaves room for VXLAN around packets of 1,500 bytes.
+const underlayMTU = 1600
+
+// MaxHosts is how many hosts a lab can have.
+const MaxHosts = 250
+
+// Config says what lab is wanted.
+type Config struct {
+	// Name is part of the names of all that the lab makes: up to 8 letters, digits.
+	Name  string
+	Hosts int
+	// Manager is the OVSDB target of the hosts; empty means "tcp:CONTROLLER:6640",
+	// the lab's own address in the root namespace.
+	Manager string
+	// Progress, if not nil, hears how many hosts are up.
+	Progress func(up, all int)
+}
+
+// Lab is a set of hosts. Its methods are safe for concurrent use.
+type Lab struct {
+	Name string
+	// Controller is the lab's address in the root namespace.
+	Controller netip.Addr
+
+	mu    sync.Mutex
+	state state
+}
+
+// state is what is written down, so that another process can go on with the lab.
+type state struct {
+	Block     int               `json:"block"`
+	Hosts     []string          `json:"hosts"`
+	Workloads map[string]*Entry `json:"workloads"` // by interface id
+}
+
+// Entry is what is written down of a workload.
+type Entry struct {
+	Host      string   `json:"host"`
+	Namespace string   `json:"namespace"`
+	Port      string   `json:"port"`
+	MAC       string   `json:"mac"`
+	Addresses []string `json:"addresses"`
+	Number    int      `json:"number"`
+}
+
+var goodName = regexp.MustCompile(`^[a-z0-9]{1,8}$`)
+
+// Up makes a lab. Leftovers of a lab of the same name are removed first.
+func Up(ctx context.Context, cfg Config) (*Lab, error) {
+	if !goodName.MatchString(cfg.Name) {
+		return nil, fmt.Errorf("lab name %q: use 1 to 8 lower-case letters and digits", cfg.Name)
+	}
+	if cfg.Hosts < 1 || cfg.Hosts > MaxHosts {
+		return nil, fmt.Errorf("%d hosts: a lab has 1 to %d", cfg.Hosts, MaxHosts)
+	}
+	if err := Preflight(); err != nil {
+		return nil, err
+	}
+	if err := Down(cfg.Name); err != nil {
+		return nil, fmt.Errorf("removing what is left of lab %s: %w", cfg.Name, err)
+	}
+	l := &Lab{Name: cfg.Name, state: state{Workloads: map[string]*Entry{}}}
+	if err := l.underlay(); err != nil {
+		return nil, errors.Join(err, Down(cfg.Name))
+	}
+	if cfg.Manager == "" {
+		cfg.Manager = fmt.Sprintf("tcp:%s:6640", l.Controller)
+	}
+	for i := 1; i <= cfg.Hosts; i++ {
+		l.state.Hosts = append(l.state.Hosts, fmt.Sprintf("h%d", i))
+	}
+	if err := l.save(); err != nil {
+		return nil, errors.Join(err, Down(cfg.Name))
+	}
+	if err := l.hostsUp(ctx, cfg); err != nil {
+		return nil, errors.Join(err, Down(cfg.Name))
+	}
+	return l, nil
+}
+
+func (l *Lab) hostsUp(ctx context.Context, cfg Config) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
+	var mu sync.Mutex
+	up := 0
+	for _, name := range l.state.Hosts {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := l.Host(name).up(cfg.Manager); err != nil {
+				return fmt.Errorf("starting host %s: %w", name, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if up++; cfg.Progress != nil {
+				cfg.Progress(up, cfg.Hosts)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// Open finds a lab that is up.
+func Open(name string) (*Lab, error) {
+	if !goodName.MatchString(name) {
+		return nil, fmt.Errorf("lab name %q: use 1 to 8 lower-case letters and digits", name)
+	}
+	data, err := os.ReadFile(filepath.Join(Root, name, "state.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no lab %s: make it with \"dovetail lab up --name %s\"", name, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	l := &Lab{Name: name}
+	if err := json.Unmarshal(data, &l.state); err != nil {
+		return nil, fmt.Errorf("the state of lab %s is damaged (%w): remove it with \"dovetail lab down --name %s\"", name, err, name)
+	}
+	l.Controller = l.address(1)
+	return l, nil
+}
+
+// Names are the labs that are up, or that something is left of.
+func Names() ([]string, error) {
+	dirs, err := os.ReadDir(Root)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var names []string
+	for _, d := range dirs {
+		if goodName.MatchString(d.Name()) {
+			names = append(names, d.Name())
+		}
+	}
+	return names, nil
+}
+
+// Hosts are the names of the lab's hosts.
+func (l *Lab) Hosts() []string { return slices.Clone(l.state.Hosts) }
+
+// Host is a host by name, h1 to hN.
+func (l *Lab) Host(name string) *Host { return &Host{lab: l, Name: name} }
+
+// FindHost is Host for names that people type.
+func (l *Lab) FindHost(name string) (*Host, error) {
+	if !slices.Contains(l.state.Hosts, name) {
+		return nil, fmt.Errorf("lab %s has no host %q; it has %s", l.Name, name, strings.Join(l.state.Hosts, ", "))
+	}
+	return l.Host(name), nil
+}
+
+func (l *Lab) dir() string { return filepath.Join(Root, l.Name) }
+
+func (l *Lab) namespace(what string) string { return "dv-" + l.Name + "-" + what }
+
+// save writes the state down. The lock must be held, or the lab not yet shared.
+func (l *Lab) save() error {
+	data, err := json.MarshalIndent(l.state, "", "  ")
+	if err != nil {
+		return err
+	}
+	tmp := filepath.Join(l.dir(), "state.json.new")
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, filepath.Join(l.dir(), "state.json"))
+}
+
+// Down removes a lab, or what is left of it: its processes, by the ids that were
+// written down, its namespaces and its folder. It is no error if there is none.
+func Down(name string) error {
+	if !goodName.MatchString(name) {
+		return fmt.Errorf("lab name %q: use 1 to 8 lower-case letters and digits", name)
+	}
+	dir := filepath.Join(Root, name)
+	killRecorded(dir)
+	var errs []error
+	for _, ns := range namespaces("dv-" + name + "-") {
+		errs = append(errs, run("ip", "netns", "delete", ns))
+	}
+	if linkExists("dv-" + name) {
+		errs = append(errs, run("ip", "link", "delete", "dv-"+name))
+	}
+	return errors.Join(append(errs, os.RemoveAll(dir))...)
+}
