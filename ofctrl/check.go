@@ -1,0 +1,241 @@
+package ofctrl
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dovetail-sdn/dovetail/openflow"
+)
+
+// Why a switch is compared with its plan.
+const (
+	causeConnect = "connect"
+	causeBehind  = "behind" // a feed has forgotten changes that the switch lacks
+	causeForeign = "foreign"
+	causeAudit   = "audit"
+)
+
+const (
+	// dumpTimeout bounds how long a switch may take to tell all that it has.
+	dumpTimeout = time.Minute
+	// maxRows bounds how much that may be.
+	maxRows = 1 << 20
+	// minPause is the least time between comparisons because of foreign changes.
+	minPause = time.Second
+)
+
+var errSlowDump = fmt.Errorf("the switch took more than %s to tell what it has", dumpTimeout)
+
+// checks say when to compare the switch with its plan. session.mu guards it.
+type checks struct {
+	// holding is set when the switch is compared before anything more is sent.
+	holding bool
+	cause   string // for holding
+	compare *compare
+	// suspect is set when somebody else has changed the switch.
+	suspect   bool
+	notBefore time.Time // for suspect
+	nextAudit time.Time
+	auditing  bool // has a place in Server.audits
+	monitored bool // the flow monitor was asked for
+	monitor   uint32
+	poll      poll
+}
+
+// compare is a comparison in progress: the switch was asked what it has.
+type compare struct {
+	cause             string
+	started, deadline time.Time
+	flows             uint32 // transaction ids
+	groups, meters    uint32
+	missing           int // dumps that are not complete
+	rows              []row
+	// touched are the entries that were changed after the dump was asked for.
+	touched map[openflow.ID]struct{}
+	void    bool // what comes is of no use
+}
+
+// row is an entry that the switch has.
+type row struct {
+	id  openflow.ID
+	sum uint64
+}
+
+func (c *compare) touch(ops []op) {
+	if c.touched == nil {
+		c.touched = make(map[openflow.ID]struct{}, len(ops))
+	}
+	for i := range ops {
+		c.touched[ops[i].id] = struct{}{}
+	}
+}
+
+// hold stops the sending of changes until the switch was compared.
+func (s *session) hold(cause string) {
+	if !s.holding {
+		s.holding, s.cause = true, cause
+	}
+	if s.compare != nil {
+		s.compare.void = true
+	}
+}
+
+// check begins a comparison if there is cause to. All that is to be sent was
+// sent, so that the dump shows it.
+func (s *session) check(b []byte, now time.Time) []byte {
+	if s.compare != nil || len(s.jobs) > 0 || s.sending != nil {
+		return b
+	}
+	switch {
+	case s.holding:
+		return s.beginCompare(b, now, s.cause)
+	case s.suspect && !now.Before(s.notBefore):
+		return s.beginCompare(b, now, causeForeign)
+	case !now.Before(s.nextAudit):
+		select {
+		case s.srv.audits <- struct{}{}:
+			s.auditing = true
+			return s.beginCompare(b, now, causeAudit)
+		default:
+			s.nextAudit = now.Add(jitter(s.srv.cfg.AuditInterval / 20))
+		}
+	}
+	return s.appendPoll(b, now)
+}
+
+// nextCheck is when check has to be called again.
+func (s *session) nextCheck() time.Time {
+	if s.compare != nil {
+		return s.compare.deadline
+	}
+	next := s.nextAudit
+	if s.suspect && s.notBefore.Before(next) {
+		next = s.notBefore
+	}
+	if p := s.poll.next; !p.IsZero() && p.Before(next) {
+		next = p
+	}
+	return next
+}
+
+func (s *session) beginCompare(b []byte, now time.Time, cause string) []byte {
+	s.suspect = false
+	if !s.monitored {
+		// Before the first dump, so that no change is missed between the two.
+		s.monitored = true
+		s.monitor = s.xidsFor(1)
+		b = appendXID(b, openflow.FlowMonitorRequest(1), s.monitor)
+	}
+	first := s.xidsFor(3)
+	s.compare = &compare{
+		cause: cause, started: now, deadline: now.Add(dumpTimeout),
+		flows: first, groups: first + 1, meters: first + 2, missing: 3,
+	}
+	b = appendXID(b, openflow.FlowStatsRequest(), first)
+	b = appendXID(b, openflow.GroupDescRequest(), first+1)
+	return appendXID(b, openflow.MeterConfigRequest(), first+2)
+}
+
+// endCompare plans the next one.
+func (s *session) endCompare(now time.Time) {
+	took := now.Sub(s.compare.started)
+	s.compare = nil
+	s.releaseAudit()
+	s.nextAudit = now.Add(jitter(s.srv.cfg.AuditInterval))
+	// A switch that is changed all the time must not be dumped all the time.
+	s.notBefore = now.Add(max(minPause, 4*took))
+	s.poll.reset(now)
+	s.nudge()
+}
+
+func (s *session) releaseAudit() {
+	if s.auditing {
+		s.auditing = false
+		<-s.srv.audits
+	}
+}
+
+// onDump takes a part of what the switch has. done says that it was the last.
+func (s *session) onDump(xid uint32, part openflow.Multipart) (done bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.compare
+	switch {
+	case c != nil && xid == c.flows && part.Type == openflow.MultipartFlow:
+		err = c.addFlows(part.Body)
+	case c != nil && xid == c.groups && part.Type == openflow.MultipartGroupDesc:
+		err = c.add(openflow.DecodeGroupDescs(part.Body))
+	case c != nil && xid == c.meters && part.Type == openflow.MultipartMeterConfig:
+		err = c.add(openflow.DecodeMeterConfigs(part.Body))
+	default:
+		s.onPoll(xid, part)
+		return false, nil
+	}
+	if err == nil && len(c.rows) > maxRows {
+		err = fmt.Errorf("the switch has more than %d entries", maxRows)
+	}
+	if err != nil || part.More {
+		return false, err
+	}
+	return c.complete(xid), nil
+}
+
+// complete notes that one of the dumps is complete, and says if all are.
+func (c *compare) complete(xid uint32) bool {
+	for _, x := range []*uint32{&c.flows, &c.groups, &c.meters} {
+		if *x == xid {
+			*x = 0
+			c.missing--
+		}
+	}
+	return c.missing == 0
+}
+
+func (c *compare) addFlows(body []byte) error {
+	stats, err := openflow.DecodeFlowStats(body)
+	if err != nil {
+		return err
+	}
+	for i := range stats {
+		c.rows = append(c.rows, row{stats[i].ID, stats[i].Sum})
+	}
+	return nil
+}
+
+// maxMeter is the highest meter that is not the switch's own.
+const maxMeter = 0xffff0000
+
+func (c *compare) add(stats []openflow.EntryStat, err error) error {
+	for _, st := range stats {
+		if st.ID.Kind != openflow.EntryMeter || st.ID.Number <= maxMeter {
+			c.rows = append(c.rows, row{st.ID, st.Sum})
+		}
+	}
+	return err
+}
+
+// checkRefused handles the refusal of a request that has to do with checks.
+func (s *session) checkRefused(e *openflow.ErrorMsg) (known bool, err error) {
+	c := s.compare
+	switch {
+	case s.monitor != 0 && e.XID == s.monitor:
+		s.log.Info().Err(e).Msg("no flow monitor: foreign changes are found by polling")
+		s.poll.start(time.Now())
+	case s.poll.xid != 0 && e.XID == s.poll.xid:
+		s.poll = poll{}
+	case c != nil && c.flows != 0 && e.XID == c.flows:
+		return true, fmt.Errorf("asking for flows: %w", e)
+	case c != nil && (c.groups != 0 && e.XID == c.groups || c.meters != 0 && e.XID == c.meters):
+		if c.complete(e.XID) {
+			return true, errCompareNow
+		}
+	default:
+		return false, nil
+	}
+	return true, nil
+}
+
+// errCompareNow says that the last dump was refused: the comparison is complete
+// without.
+var errCompareNow = errors.New("compare now")

@@ -1,0 +1,206 @@
+package ofctrl
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/dovetail-sdn/dovetail/openflow"
+)
+
+// Server accepts switches. Its methods are safe for concurrent use.
+type Server struct {
+	cfg     Config
+	metrics *metrics
+	// strangers has a place for each connection that has not yet said who it is.
+	strangers chan struct{}
+	// audits has a place for each audit at the same time, comparing one for each
+	// dump that is being compared by this computer.
+	audits, comparing chan struct{}
+	rejects           *rate.Limiter
+
+	mu    sync.RWMutex
+	plans map[uint64]*plan
+}
+
+// plan is a switch that the server knows.
+type plan struct {
+	dpid uint64
+	name string
+	switchCounters
+
+	// Server.mu guards the rest.
+	feeds    []*Feed
+	session  *session
+	claiming bool // a connection is about to become the session
+	last     lastSession
+}
+
+// lastSession is what is known of a switch from its last session.
+type lastSession struct {
+	compared bool // it was as planned at least once
+	acked    map[*Feed]uint64
+}
+
+const (
+	maxStrangers     = 256
+	maxAudits        = 4
+	handshakeTimeout = 10 * time.Second
+	probeTimeout     = time.Second
+)
+
+// NewServer makes a server that knows no switch yet.
+func NewServer(cfg Config) *Server {
+	cfg.setDefaults()
+	return &Server{
+		cfg:       cfg,
+		metrics:   newMetrics(cfg.Metrics),
+		strangers: make(chan struct{}, maxStrangers),
+		audits:    make(chan struct{}, maxAudits),
+		comparing: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		rejects:   rate.NewLimiter(10, 100),
+		plans:     make(map[uint64]*plan),
+	}
+}
+
+// Serve accepts connections (TLS or TCP, as ln gives them) until ctx ends, then
+// closes every session and waits for their goroutines. Switches keep all that
+// they have. It closes ln.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	var conns sync.WaitGroup
+	defer conns.Wait()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(errClosed)
+	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
+	defer stop()
+	defer func() { _ = ln.Close() }()
+	pause := time.Duration(0)
+	for {
+		conn, err := ln.Accept()
+		if ctx.Err() != nil {
+			if err == nil {
+				_ = conn.Close()
+			}
+			return nil
+		}
+		if err != nil {
+			if pause = max(2*pause, 5*time.Millisecond); pause > time.Second {
+				return fmt.Errorf("accepting OpenFlow connections: %w", err)
+			}
+			s.cfg.Log.Error().Err(err).Msg("accepting an OpenFlow connection")
+			wait(ctx, pause) // too many open files, mostly: it passes
+			continue
+		}
+		pause = 0
+		select {
+		case s.strangers <- struct{}{}:
+			conns.Go(func() { s.serveConn(ctx, conn) })
+		default:
+			s.reject(conn.RemoteAddr(), fmt.Errorf("more than %d connections have not yet said who they are", maxStrangers))
+			_ = conn.Close()
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// reject tells of a refused connection, unless there are many.
+func (s *Server) reject(remote net.Addr, err error) {
+	s.metrics.rejected.Inc()
+	if s.rejects.Allow() {
+		s.cfg.Log.Warn().Stringer("remote", remote).Err(err).Msg("OpenFlow connection refused")
+		s.cfg.Handler.Rejected(remote, err)
+	}
+}
+
+// SetPlan declares a switch and the feeds that it follows; it replaces the plan
+// that the switch had. Entries of a feed that it no longer follows are removed
+// from the switch. A switch without a plan is refused.
+func (s *Server) SetPlan(dpid uint64, name string, feeds []*Feed) {
+	feeds = slices.Clone(feeds)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.plans[dpid]
+	if p == nil {
+		p = &plan{dpid: dpid}
+		s.plans[dpid] = p
+	}
+	p.name, p.feeds = name, feeds
+	if p.session != nil {
+		p.session.setFeeds(feeds)
+	}
+}
+
+// Forget drops a switch's plan and closes its session, without waiting for it.
+// The switch keeps what it has.
+func (s *Server) Forget(dpid uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.plans[dpid]; p != nil {
+		delete(s.plans, dpid)
+		if p.session != nil {
+			p.session.end(ErrForgotten)
+		}
+	}
+}
+
+// Acked returns the sequence number up to which the switch has confirmed the
+// feed. ok is false while the switch is away, not yet compared, or not a follower.
+func (s *Server) Acked(dpid uint64, f *Feed) (seq uint64, ok bool) {
+	if ss := s.session(dpid); ss != nil {
+		return ss.acked.get(f)
+	}
+	return 0, false
+}
+
+// PacketOut hands a packet to a switch. It does not block: when the switch's
+// queue of packets is full (ErrBusy), or it is away (ErrNotConnected), it fails.
+func (s *Server) PacketOut(dpid uint64, inPort uint32, actions []openflow.Action, data []byte) error {
+	ss := s.session(dpid)
+	if ss == nil {
+		return fmt.Errorf("packet-out to switch %#x: %w", dpid, ErrNotConnected)
+	}
+	msg, err := openflow.PacketOut(inPort, actions, data)
+	if err == nil {
+		err = ss.out.packet(msg)
+	}
+	if err != nil {
+		return fmt.Errorf("packet-out to switch %#x: %w", dpid, err)
+	}
+	return nil
+}
+
+// Stats counts what was done to a switch; zero for one that has no plan.
+func (s *Server) Stats(dpid uint64) SwitchStats {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p := s.plans[dpid]
+	if p == nil {
+		return SwitchStats{}
+	}
+	st := p.stats()
+	st.Connected = p.session != nil
+	return st
+}
+
+func (s *Server) session(dpid uint64) *session {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if p := s.plans[dpid]; p != nil {
+		return p.session
+	}
+	return nil
+}
