@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dovetail-sdn/dovetail/client"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// maxManifest bounds what is read of all files, in bytes.
+const maxManifest = 64 << 20
+
+func newApplyCmd(a *app) *cobra.Command {
+	var files []string
+	var wait, dryRun bool
+	var timeout time.Duration
+	c := &cobra.Command{
+		Use:   "apply -f FILE",
+		Short: "Create or replace the objects of a manifest, all or none",
+		Long:  "Creates or replaces all objects of the files (YAML or JSON) in one transaction. Objects that are not in them stay as they are.",
+		Example: "  dovetail apply -f examples/two-tenants.yaml --wait\n" +
+			"  dovetail apply -f examples/          # every .yaml, .yml and .json of the folder\n" +
+			"  dovetail get network acme/blue -o yaml | sed s/1450/1400/ | dovetail apply -f -",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if wait && dryRun {
+				return errors.New("--wait and --dry-run exclude each other: nothing is stored that could be waited for")
+			}
+			manifest, err := readManifests(a.in, files)
+			if err != nil {
+				return err
+			}
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			return a.apply(cmd.Context(), c, manifest, dryRun, wait, timeout)
+		},
+	}
+	f := c.Flags()
+	f.StringSliceVarP(&files, "filename", "f", nil, "file, folder, or - for standard input; may be repeated")
+	f.BoolVar(&wait, "wait", false, "wait until every switch concerned has acknowledged")
+	f.DurationVar(&timeout, "timeout", 2*time.Minute, "how long to wait")
+	f.BoolVar(&dryRun, "dry-run", false, "only say what would happen")
+	_ = c.MarkFlagRequired("filename")
+	return c
+}
+
+func (a *app) apply(ctx context.Context, c *client.Client, manifest []byte, dryRun, wait bool, timeout time.Duration) error {
+	results, err := c.Apply(ctx, manifest, client.ApplyOptions{DryRun: dryRun})
+	if err != nil {
+		return err
+	}
+	note := ""
+	if dryRun {
+		note = " (dry run)"
+	}
+	keys := make([]topology.Key, len(results))
+	for i, r := range results {
+		keys[i] = r.Key
+		fmt.Fprintf(a.out, "%s %s%s\n", r.Key, r.Result, note)
+	}
+	if !wait {
+		return nil
+	}
+	return a.waitAll(ctx, c, keys, timeout)
+}
+
+// waitAll waits until all objects are realized, and shows the progress on a
+// terminal.
+func (a *app) waitAll(ctx context.Context, c *client.Client, keys []topology.Key, timeout time.Duration) error {
+	p := newProgress(a.err)
+	defer p.end()
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, timeout+10*time.Second) // the server answers sooner
+	defer cancel()
+	for i, key := range keys {
+		reason := ""
+		for {
+			p.show("%d of %d realized, %s: waiting for %s%s", i, len(keys), age(time.Since(start)), key, reason)
+			slice := min(p.interval(), max(timeout-time.Since(start), time.Millisecond))
+			err := c.Wait(ctx, key, slice)
+			if err == nil {
+				break
+			}
+			problem, ok := client.AsProblem(err)
+			if !ok || !client.IsNotRealized(err) || time.Since(start) >= timeout {
+				return err
+			}
+			if len(problem.Unrealized) > 0 && problem.Unrealized[0].Status.Reason != "" {
+				reason = ": " + problem.Unrealized[0].Status.Reason
+			}
+		}
+	}
+	p.end()
+	fmt.Fprintf(a.out, "all %d realized\n", len(keys))
+	return nil
+}
+
+// progress is one line that is written over again and again, on a terminal only.
+type progress struct {
+	w    io.Writer
+	live bool
+}
+
+func newProgress(w io.Writer) *progress { return &progress{w: w, live: isTerminal(w)} }
+
+// interval is how often the line shall change.
+func (p *progress) interval() time.Duration {
+	if p.live {
+		return time.Second
+	}
+	return time.Hour
+}
+
+func (p *progress) show(format string, args ...any) {
+	if p.live {
+		fmt.Fprintf(p.w, "\r\x1b[K%.*s", 120, printable(fmt.Sprintf(format, args...)))
+	}
+}
+
+// end removes the line.
+func (p *progress) end() {
+	if p.live {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
+
+// readManifests joins files as documents of one manifest.
+func readManifests(stdin io.Reader, files []string) ([]byte, error) {
+	var all bytes.Buffer
+	for _, f := range files {
+		paths, err := manifestFiles(f)
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range paths {
+			if err := readManifest(&all, stdin, path); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all.Bytes(), nil
+}
+
+func readManifest(all *bytes.Buffer, stdin io.Reader, path string) error {
+	r := stdin
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return fmt.Errorf("the manifest cannot be read: %w", err)
+		}
+		defer file.Close()
+		r = file
+	}
+	if all.Len() > 0 {
+		all.WriteString("\n---\n")
+	}
+	if _, err := io.Copy(all, io.LimitReader(r, maxManifest+1)); err != nil {
+		return fmt.Errorf("the manifest %s cannot be read: %w", path, err)
+	}
+	if all.Len() > maxManifest {
+		return fmt.Errorf("the manifests are larger than %d MiB: apply them in parts", maxManifest>>20)
+	}
+	return nil
+}
+
+// manifestFiles are the manifests of a folder, or the file itself.
+func manifestFiles(path string) ([]string, error) {
+	if path == "-" {
+		return []string{path}, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("the manifest cannot be read: %w", err)
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	var files []string
+	for _, pattern := range []string{"*.yaml", "*.yml", "*.json"} {
+		found, err := filepath.Glob(filepath.Join(path, pattern))
+		if err != nil {
+			return nil, fmt.Errorf("looking for manifests in %s: %w", path, err)
+		}
+		files = append(files, found...)
+	}
+	if files == nil {
+		return nil, fmt.Errorf("the folder %s has no .yaml, .yml or .json file", path)
+	}
+	slices.Sort(files)
+	return files, nil
+}
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

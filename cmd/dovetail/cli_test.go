@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/dovetail-sdn/dovetail/rest"
+	"github.com/dovetail-sdn/dovetail/rest/resttest"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"dovetail": main})
+}
+
+// Each script has a server of its own, with an intent in memory, and a world in
+// which endpoint acme/web1 is bound, acme/stuck never is, and the rest is realized.
+func TestCommands(t *testing.T) {
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			srv, err := newServer()
+			if err != nil {
+				return err
+			}
+			env.Defer(srv.Close)
+			env.Setenv("DOVETAIL_SERVER", srv.URL)
+			env.Setenv("DOVETAIL_TENANT", "")
+			env.Setenv("EXAMPLES", examples)
+			return nil
+		},
+	})
+}
+
+func newServer() (*httptest.Server, error) {
+	world := &resttest.World{}
+	web1 := topology.Key{Kind: topology.KindEndpoint, Tenant: "acme", Name: "web1"}
+	world.Set(web1, topology.Status{
+		Phase: topology.PhaseRealized, Since: resttest.Since,
+		Hosts:   []topology.HostStatus{{Name: "h1", Acknowledged: true}, {Name: "h2", Acknowledged: true}},
+		Binding: &topology.Binding{Endpoint: web1, Host: "h1", Port: "veth1", OFPort: 7, Since: resttest.Since},
+	})
+	stuck := topology.Key{Kind: topology.KindEndpoint, Tenant: "acme", Name: "stuck"}
+	world.Set(stuck, topology.Status{Phase: topology.PhasePending, Reason: "not bound: no host has a port with iface-id acme/stuck"})
+	world.SetCookie(0x8f21c3d400000001, web1)
+	for _, text := range []string{"nothing", "bound to port veth1", "realized\x1b[31m"} {
+		world.Emit(topology.EventBound, web1, "h1", text)
+	}
+	h, err := rest.New(rest.Config{Intent: &resttest.Store{}, Realization: world, Version: "v9.9.9"})
+	if err != nil {
+		return nil, err
+	}
+	return httptest.NewServer(h), nil
+}
+
+// followed runs a command that does not end until it has written all of want.
+func followed(t *testing.T, want []string, args ...string) string {
+	t.Helper()
+	srv, err := newServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	run := func(ctx context.Context, in string, out io.Writer, args ...string) error {
+		cmd := newRootCmd(&app{in: strings.NewReader(in), out: out, err: io.Discard})
+		cmd.SetArgs(append(args, "--server", srv.URL))
+		return cmd.ExecuteContext(ctx)
+	}
+	manifest := "kind: Tenant\nmetadata: {name: acme}\n---\nkind: Network\nmetadata: {tenant: acme, name: blue}\n---\n" +
+		"kind: Endpoint\nmetadata: {tenant: acme, name: web1}\nspec: {network: blue}\n"
+	if err := run(t.Context(), manifest, io.Discard, "apply", "-f", "-"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	w := &untilWriter{want: want, found: cancel}
+	if err := run(ctx, "", w, args...); err != nil {
+		t.Errorf("%v: %v", args, err)
+	}
+	for _, s := range want {
+		if !strings.Contains(w.text.String(), s) {
+			t.Errorf("%v: no %q in %q", args, s, w.text.String())
+		}
+	}
+	return w.text.String()
+}
+
+// untilWriter calls found when everything wanted is written.
+type untilWriter struct {
+	text  strings.Builder
+	want  []string
+	found func()
+}
+
+func (w *untilWriter) Write(b []byte) (int, error) {
+	w.text.Write(b)
+	for _, s := range w.want {
+		if !strings.Contains(w.text.String(), s) {
+			return len(b), nil
+		}
+	}
+	w.found()
+	return len(b), nil
+}
+
+func TestEventsAreShownUntilInterrupted(t *testing.T) {
+	text := followed(t, []string{"  bound          Endpoint acme/web1 on h1: bound to port veth1\n", "realized"}, "events", "--after", "1", "--kind", "endpoint")
+	if strings.Contains(text, "\x1b") || strings.Contains(text, "nothing") {
+		t.Errorf("%q", text)
+	}
+	followed(t, []string{`"sequence":2,`, `"sequence":3,`}, "events", "--after", "1", "-o", "json")
+}
+
+func TestWatchShowsWhatThereIs(t *testing.T) {
+	followed(t, []string{"NAME", "web1", "h1"}, "get", "endpoints", "-t", "acme", "--watch")
+}
+
+// Every command explains itself with an example.
+func TestEveryCommandHasExamples(t *testing.T) {
+	for _, c := range newRootCmd(&app{}).Commands() {
+		if c.Name() != "lab" && (c.Short == "" || c.Example == "") {
+			t.Errorf("dovetail %s: no help or no examples", c.Name())
+		}
+	}
+}

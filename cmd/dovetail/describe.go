@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+)
+
+func newDescribeCmd(a *app) *cobra.Command {
+	var tenant *string
+	c := &cobra.Command{
+		Use:   "describe KIND NAME",
+		Short: "Show one object in detail: what was asked for, how far it has come, on which hosts, and why not",
+		Example: "  dovetail describe endpoint acme/web1\n" +
+			"  dovetail describe network blue -t acme\n" +
+			"  dovetail describe host h1",
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.describe(cmd.Context(), args, *tenant) },
+	}
+	tenant = tenantFlag(c)
+	c.ValidArgsFunction = a.completeTarget(tenant)
+	_ = c.RegisterFlagCompletionFunc("tenant", a.completeTenant)
+	return c
+}
+
+func (a *app) describe(ctx context.Context, args []string, tenant string) error {
+	key, err := parseTarget(args[0], args[1], tenant)
+	if err != nil {
+		return err
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	o, err := a.fetch(ctx, c, key)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%s:\t%s\n", name, printable(value))
+		}
+	}
+	line(string(o.Kind), strings.TrimPrefix(o.key().String(), string(o.Kind)+" "))
+	line("Labels", joined(sortedKeys(o.Metadata.Labels), func(k string) string { return k + "=" + o.Metadata.Labels[k] }))
+	line("Created", fmt.Sprintf("%s (%s ago), revision %d", o.Metadata.Created.Format(time.RFC3339), age(now.Sub(o.Metadata.Created)), o.Metadata.Revision))
+	phase := string(o.Status.Phase)
+	if !o.Status.Since.IsZero() {
+		phase += " for " + age(now.Sub(o.Status.Since))
+	}
+	line("Phase", phase)
+	line("Reason", o.Status.Reason)
+	for _, warning := range o.Status.Warnings {
+		line("Warning", warning)
+	}
+	if b := o.Status.Binding; b != nil {
+		line("Bound to", fmt.Sprintf("host %s, port %s (%d), for %s", b.Host, b.Port, b.OFPort, age(now.Sub(b.Since))))
+	}
+	seen := map[string]bool{"TENANT": true, "NAME": true, "PHASE": true, "REASON": true, "AGE": true, "HOST": true, "PORT": true}
+	for _, col := range columns(o.Kind, now) {
+		if !seen[col.title] {
+			line(col.title[:1]+strings.ToLower(strings.ReplaceAll(col.title[1:], "-", " ")), col.cell(o))
+		}
+	}
+	for i, h := range o.Status.Hosts {
+		state := "acknowledged"
+		if !h.Acknowledged {
+			state = "not yet"
+		}
+		if h.Error != "" {
+			state = h.Error
+		}
+		title := ""
+		if i == 0 {
+			title = "On hosts:"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", title, printable(h.Name), printable(state))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return a.printSpec(o)
+}
+
+func (a *app) printSpec(o *object) error {
+	var doc struct {
+		Spec map[string]any `json:"spec"`
+	}
+	if err := yaml.Unmarshal(o.raw, &doc); err != nil {
+		return fmt.Errorf("reading the spec: %w", err)
+	}
+	if len(doc.Spec) == 0 {
+		return nil
+	}
+	y, err := yaml.Marshal(doc)
+	if err != nil {
+		return fmt.Errorf("writing the spec: %w", err)
+	}
+	_, err = fmt.Fprintf(a.out, "Asked for:\n  %s\n", strings.ReplaceAll(strings.TrimSpace(string(y)), "\n", "\n  "))
+	return err
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dovetail-sdn/dovetail/client"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+func newEventsCmd(a *app) *cobra.Command {
+	var o client.EventOptions
+	var output, kind string
+	c := &cobra.Command{
+		Use:   "events",
+		Short: "Show what happens, until ^C",
+		Example: "  dovetail events\n" +
+			"  dovetail events -t acme --kind endpoint\n" +
+			"  dovetail events --after 1 -o json",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "text" && output != "json" {
+				return fmt.Errorf("--output: %q is none of text, json", output)
+			}
+			if kind != "" {
+				var err error
+				if o.Kind, _, err = parseKind(kind); err != nil {
+					return fmt.Errorf("--kind: %w", err)
+				}
+			}
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			o.Lost = func(n uint64) { fmt.Fprintf(a.err, "%d events were missed\n", n) }
+			err = c.Events(cmd.Context(), o, func(ev topology.Event) error { return a.printEvent(ev, output) })
+			return quiet(cmd.Context(), err)
+		},
+	}
+	f := c.Flags()
+	f.StringVarP(&o.Tenant, "tenant", "t", "", "only those of a tenant and its objects")
+	f.StringVar(&kind, "kind", "", "only those of objects of a kind")
+	f.StringVar(&o.Name, "name", "", "only those of objects of a name")
+	f.Uint64Var(&o.After, "after", 0, "begin with the events that are kept after this sequence number")
+	f.StringVarP(&output, "output", "o", "text", "text, or json: one event a line")
+	_ = c.RegisterFlagCompletionFunc("tenant", a.completeTenant)
+	return c
+}
+
+func (a *app) printEvent(ev topology.Event, output string) error {
+	if output == "json" {
+		return json.NewEncoder(a.out).Encode(ev)
+	}
+	on := ""
+	if ev.Host != "" {
+		on = " on " + ev.Host
+	}
+	_, err := fmt.Fprintf(a.out, "%s  %-13s  %s%s: %s\n", ev.Time.Local().Format(time.TimeOnly), ev.Type, printable(ev.Object.String()), printable(on), printable(ev.Message))
+	return err
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dovetail-sdn/dovetail/client"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+var kindNames = []struct {
+	kind   topology.Kind
+	names  []string // the first is shown
+	scoped bool
+}{
+	{topology.KindTenant, []string{"tenants", "tenant"}, false},
+	{topology.KindNetwork, []string{"networks", "network", "net"}, true},
+	{topology.KindRouter, []string{"routers", "router"}, true},
+	{topology.KindEndpoint, []string{"endpoints", "endpoint", "ep"}, true},
+	{topology.KindHost, []string{"hosts", "host"}, false},
+}
+
+func parseKind(s string) (kind topology.Kind, scoped bool, err error) {
+	var all []string
+	for _, k := range kindNames {
+		for _, n := range k.names {
+			if strings.EqualFold(n, s) {
+				return k.kind, k.scoped, nil
+			}
+		}
+		all = append(all, k.names[0])
+	}
+	return "", false, fmt.Errorf("%q is no kind of object; there are %s", s, strings.Join(all, ", "))
+}
+
+// tenantFlag adds -t to a command.
+func tenantFlag(c *cobra.Command) *string {
+	return c.Flags().StringP("tenant", "t", os.Getenv("DOVETAIL_TENANT"), "tenant of the object ($DOVETAIL_TENANT)")
+}
+
+// parseTarget reads KIND and NAME; NAME may be TENANT/NAME. An empty name is fine
+// if the whole kind is meant.
+func parseTarget(kindArg, name, tenant string) (topology.Key, error) {
+	kind, scoped, err := parseKind(kindArg)
+	if err != nil {
+		return topology.Key{}, err
+	}
+	if !scoped {
+		return topology.Key{Kind: kind, Name: name}, nil
+	}
+	if t, n, ok := strings.Cut(name, "/"); ok {
+		tenant, name = t, n
+	}
+	if name != "" && tenant == "" {
+		return topology.Key{}, fmt.Errorf("%s %s: say whose it is: TENANT/%s, or -t TENANT", strings.ToLower(string(kind)), name, name)
+	}
+	return topology.Key{Kind: kind, Tenant: tenant, Name: name}, nil
+}
+
+// completeTarget completes KIND and then names.
+func (a *app) completeTarget(tenant *string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		const noFiles = cobra.ShellCompDirectiveNoFileComp
+		if len(args) == 0 {
+			var names []string
+			for _, k := range kindNames {
+				names = append(names, k.names[0])
+			}
+			return names, noFiles
+		}
+		kind, scoped, err := parseKind(args[0])
+		if err != nil {
+			return nil, noFiles
+		}
+		key := topology.Key{Kind: kind}
+		if scoped {
+			key.Tenant = *tenant
+		}
+		return a.names(cmd, key, prefix), noFiles
+	}
+}
+
+// completeTenant completes the value of -t.
+func (a *app) completeTenant(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	return a.names(cmd, topology.Key{Kind: topology.KindTenant}, prefix), cobra.ShellCompDirectiveNoFileComp
+}
+
+// names are those of the objects of a kind; TENANT/NAME if the tenant is open.
+func (a *app) names(cmd *cobra.Command, key topology.Key, prefix string) []string {
+	c, err := a.client()
+	if err != nil {
+		return nil
+	}
+	objs, err := a.list(cmd.Context(), c, key, client.ListOptions{})
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, o := range objs {
+		name := o.Metadata.Name
+		if o.Metadata.Tenant != "" && key.Tenant == "" {
+			name = o.Metadata.Tenant + "/" + name
+		}
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"unicode"
+
+	"github.com/dovetail-sdn/dovetail/client"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// object is an object of any kind, as far as tables show it.
+type object struct {
+	Kind     topology.Kind     `json:"kind"`
+	Metadata topology.Metadata `json:"metadata"`
+	Spec     struct {
+		Description  string                 `json:"description"`
+		Network      string                 `json:"network"`
+		Networks     []string               `json:"networks"`
+		StaticRoutes []topology.StaticRoute `json:"staticRoutes"`
+		Address      string                 `json:"address"`
+	} `json:"spec"`
+	Status struct {
+		topology.Status
+		VNI          uint32            `json:"vni"`
+		Subnets      []topology.Subnet `json:"subnets"`
+		MTU          int               `json:"mtu"`
+		ID           uint32            `json:"id"`
+		Addresses    []netip.Addr      `json:"addresses"`
+		MAC          topology.MAC      `json:"mac"`
+		InterfaceID  string            `json:"interfaceID"`
+		DatapathID   string            `json:"datapathID"`
+		EncapIP      netip.Addr        `json:"encapIP"`
+		Hostname     string            `json:"hostname"`
+		DatapathType string            `json:"datapathType"`
+		Version      string            `json:"version"`
+		UnderlayMTU  int               `json:"underlayMTU"`
+	} `json:"status"`
+
+	raw json.RawMessage
+}
+
+func (o *object) key() topology.Key {
+	return topology.Key{Kind: o.Kind, Tenant: o.Metadata.Tenant, Name: o.Metadata.Name}
+}
+
+func decodeObject(raw []byte) (*object, error) {
+	o := &object{raw: raw}
+	if err := json.Unmarshal(raw, o); err != nil {
+		return nil, fmt.Errorf("the server's answer is not an object of this version: %w", err)
+	}
+	return o, nil
+}
+
+func (a *app) fetch(ctx context.Context, c *client.Client, key topology.Key) (*object, error) {
+	b, _, err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: client.Path(key)})
+	if err != nil {
+		return nil, err
+	}
+	return decodeObject(b)
+}
+
+func (a *app) list(ctx context.Context, c *client.Client, key topology.Key, o client.ListOptions) ([]*object, error) {
+	var objs []*object
+	err := c.Pages(ctx, key, o, func(page []byte) error {
+		var p struct{ Items []json.RawMessage }
+		if err := json.Unmarshal(page, &p); err != nil {
+			return fmt.Errorf("the server's answer is not a list: %w", err)
+		}
+		for _, raw := range p.Items {
+			obj, err := decodeObject(raw)
+			if err != nil {
+				return err
+			}
+			objs = append(objs, obj)
+		}
+		return nil
+	})
+	return objs, err
+}
+
+// printable keeps what hosts say of themselves from steering the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
