@@ -24,13 +24,16 @@ func (e Event) subject() subject {
 	return subject{e.Before.Key(), false}
 }
 
+// afterObjects is the place of bindings in the order of creation.
+const afterObjects = 100
+
 // order sorts events: deletions first, what refers to others before those; then
 // the rest in the order of creation.
 func (e Event) order() int {
 	sub := e.subject()
 	place := sub.key.Kind.Order()
 	if sub.binding {
-		place = len(topology.Kinds())
+		place = afterObjects
 	}
 	if e.After == nil && e.BindingAfter == nil {
 		return -1 - place

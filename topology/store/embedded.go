@@ -149,7 +149,7 @@ func etcdConfig(cfg EmbedConfig) *embed.Config {
 	c.MaxTxnOps, c.MaxRequestBytes, c.QuotaBackendBytes = MaxTxnOps, MaxRequestBytes, quotaBytes
 	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModePeriodic, keepHistory
 	// There is nobody to hold an election with.
-	c.TickMs, c.ElectionMs = 10, 50
+	c.TickMs, c.ElectionMs = 20, 100
 	c.SnapshotCount = 10_000
 	c.UnsafeNoFsync = cfg.NoSync
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zapLogger(cfg.Log))

@@ -25,18 +25,26 @@ func (s *Store) follow(rev int64) {
 	defer s.endWatchers()
 	for s.closing.Err() == nil {
 		s.watch(rev)
-		for s.closing.Err() == nil {
-			var err error
-			if rev, err = s.resync(s.closing, false); err == nil {
-				break
-			}
-			s.log.Warn().Err(err).Msg("reading the intent from etcd again; trying until it works")
-			select {
-			case <-s.closing.Done():
-			case <-time.After(retryEvery):
-			}
+		rev = s.catchUp()
+	}
+}
+
+// catchUp reads everything again, as often as it takes.
+func (s *Store) catchUp() int64 {
+	for attempt := 0; s.closing.Err() == nil; attempt++ {
+		rev, err := s.resync(s.closing, false)
+		if err == nil {
+			return rev
+		}
+		if attempt == 0 {
+			s.log.Warn().Err(err).Msg("reading the intent from etcd again fails; trying until it works")
+		}
+		select {
+		case <-s.closing.Done():
+		case <-time.After(retryEvery):
 		}
 	}
+	return 0
 }
 
 // watch takes in commits after rev until the watch is lost: by compaction, or
@@ -266,8 +274,7 @@ func (s *Store) gone(objects, bindings map[topology.Key]struct{}) []update {
 // order sorts updates: deletions first, what refers to others before those; then
 // the rest in the order of creation.
 func (u update) order() int {
-	last := len(topology.Kinds())
-	place := last
+	place := afterObjects
 	if u.object != (topology.Key{}) {
 		place = u.object.Kind.Order()
 	}

@@ -94,3 +94,8 @@ var cmpOptions = []cmp.Option{
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
 }
+
+// contextWithShortTimeout is for what must give up by itself.
+func contextWithShortTimeout(t testing.TB) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), 300*time.Millisecond)
+}

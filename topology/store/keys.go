@@ -35,19 +35,35 @@ func bindingKey(endpoint topology.Key) string {
 	return bindingPrefix + endpoint.Tenant + "/" + endpoint.Name
 }
 
-func objectKey(k topology.Key) string {
-	kind := prefix + strings.ToLower(string(k.Kind)) + "/"
-	if k.Tenant != "" {
-		return kind + k.Tenant + "/" + k.Name
+// segment is the kind's part of a key.
+func segment(k topology.Kind) string {
+	switch k {
+	case topology.KindTenant:
+		return "tenant"
+	case topology.KindNetwork:
+		return "network"
+	case topology.KindRouter:
+		return "router"
+	case topology.KindEndpoint:
+		return "endpoint"
+	case topology.KindHost:
+		return "host"
 	}
-	return kind + k.Name
+	return "unknown"
+}
+
+func objectKey(k topology.Key) string {
+	if k.Tenant != "" {
+		return prefix + segment(k.Kind) + "/" + k.Tenant + "/" + k.Name
+	}
+	return prefix + segment(k.Kind) + "/" + k.Name
 }
 
 // parseObjectKey is the inverse of objectKey; false for keys that hold no object.
 func parseObjectKey(s string) (topology.Key, bool) {
-	kind, rest, _ := strings.Cut(strings.TrimPrefix(s, prefix), "/")
-	for _, k := range topology.Kinds() {
-		if strings.ToLower(string(k)) != kind {
+	seg, rest, _ := strings.Cut(strings.TrimPrefix(s, prefix), "/")
+	for _, k := range []topology.Kind{topology.KindEndpoint, topology.KindNetwork, topology.KindRouter, topology.KindTenant, topology.KindHost} {
+		if segment(k) != seg {
 			continue
 		}
 		if !k.Scoped() {
