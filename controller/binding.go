@@ -95,11 +95,8 @@ func (c *Controller) rebind(e *endpoint) {
 			fmt.Sprintf("hosts %s and %s both have interface %s; the newer one, %s, is bound", e.host.key.Name, best.key.Name, e.spec.Allocated.InterfaceID, best.key.Name))
 	}
 	p := claims[best].port
-	e.mismatch = ""
-	if p.AttachedMAC != "" && p.AttachedMAC != e.spec.Allocated.MAC.String() {
-		c.attachedMAC(e, p)
-	}
 	b := &topology.Binding{Endpoint: e.key, Host: best.key.Name, Port: p.Name, OFPort: p.OFPort, Since: c.now()}
+	b.MAC, e.mismatch = attachedMAC(e, p)
 	if p.OFPort == 0 {
 		if e.host != best || e.binding == nil {
 			return // the switch has not built the port yet
@@ -124,14 +121,25 @@ func (c *Controller) better(e *endpoint, h *host, a claim, g *host, b claim) boo
 }
 
 // attachedMAC honours external_ids:attached-mac: an endpoint whose MAC was derived
-// takes the port's; one whose MAC was chosen keeps it and says that they differ.
-func (c *Controller) attachedMAC(e *endpoint, p ovsdb.Port) {
-	mac, err := topology.ParseMAC(p.AttachedMAC)
-	if err == nil && e.spec.Spec.MAC.IsZero() {
-		c.adoptMAC(e.spec, mac)
-		return
+// has the port's while it is bound there; one whose MAC was chosen keeps it, and
+// says that they differ.
+func attachedMAC(e *endpoint, p ovsdb.Port) (mac topology.MAC, mismatch string) {
+	if p.AttachedMAC == "" || p.AttachedMAC == e.spec.Allocated.MAC.String() {
+		return topology.MAC{}, ""
 	}
-	e.mismatch = fmt.Sprintf("port %s has attached-mac %s, the endpoint has MAC %s: its packets are dropped as spoofed; make them equal", p.Name, p.AttachedMAC, e.spec.Allocated.MAC)
+	mac, err := topology.ParseMAC(p.AttachedMAC)
+	if err != nil || mac[0]&1 != 0 || mac == topology.GatewayMAC {
+		return topology.MAC{}, fmt.Sprintf("port %s has attached-mac %q, which no endpoint can have", p.Name, p.AttachedMAC)
+	}
+	if !e.spec.Spec.MAC.IsZero() {
+		return topology.MAC{}, fmt.Sprintf("port %s has attached-mac %s, the endpoint's spec has MAC %s: its packets are dropped as spoofed; make them equal, or leave out spec.mac", p.Name, mac, e.spec.Spec.MAC)
+	}
+	for o := range e.net.endpoints {
+		if o != e && o.mac() == mac {
+			return topology.MAC{}, fmt.Sprintf("port %s has attached-mac %s, which is that of %s in the same network", p.Name, mac, o.key)
+		}
+	}
+	return mac, ""
 }
 
 // place moves an endpoint to a binding, or to nowhere.
@@ -144,7 +152,7 @@ func (c *Controller) place(e *endpoint, b *topology.Binding) {
 	if b != nil {
 		h = c.model.hosts[b.Host]
 	}
-	if old != nil && b != nil && old.Host == b.Host && old.Port == b.Port && old.OFPort == b.OFPort && oldHost == h {
+	if old != nil && b != nil && old.Host == b.Host && old.Port == b.Port && old.OFPort == b.OFPort && old.MAC == b.MAC && oldHost == h {
 		c.dirty.phases[&e.object] = true
 		return
 	}
@@ -159,10 +167,10 @@ func (c *Controller) place(e *endpoint, b *topology.Binding) {
 		if h != nil {
 			c.arrive(e, h)
 		}
-		c.dirty.remote[e] = true
 	} else if h != nil {
 		c.dirty.flood[hostNet{h, e.net}] = true
 	}
+	c.dirty.remote[e] = true
 	switch {
 	case b == nil:
 		c.event(topology.EventUnbound, e.key, old.Host, fmt.Sprintf("port %s is gone from host %s", old.Port, old.Host))

@@ -87,7 +87,7 @@ func (c *Controller) compileLocal(e *endpoint) {
 		e.localOn = nil
 	}
 	if e.host != nil {
-		c.set(&e.object, e.host.feed, pipeline.EndpointLocal(e.net.spec, e.spec, e.binding.OFPort))
+		c.set(&e.object, e.host.feed, pipeline.EndpointLocal(e.net.spec, e.bound(), e.binding.OFPort))
 		e.localOn = e.host
 	}
 }
@@ -97,7 +97,7 @@ func (c *Controller) compileRemote(e *endpoint) {
 		c.set(&e.object, e.net.feed, nil)
 		return
 	}
-	c.set(&e.object, e.net.feed, pipeline.EndpointRemote(e.net.spec, e.spec, e.host.vtep()))
+	c.set(&e.object, e.net.feed, pipeline.EndpointRemote(e.net.spec, e.bound(), e.host.vtep()))
 }
 
 func (c *Controller) compileFlood(h *host, n *network) {
@@ -122,7 +122,7 @@ func (c *Controller) compileMembers(n *network) {
 	for e := range n.endpoints {
 		for _, a := range e.spec.Spec.AllowedAddresses {
 			m.Shared = append(m.Shared, a.Prefix)
-			if !a.MAC.IsZero() && a.MAC != e.spec.Allocated.MAC {
+			if !a.MAC.IsZero() && a.MAC != e.mac() {
 				m.SharedMACs = append(m.SharedMACs, a.MAC)
 			}
 		}

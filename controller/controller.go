@@ -21,8 +21,6 @@ import (
 type Intent interface {
 	// Revision is that of the newest commit that the store has seen.
 	Revision() int64
-	Get(key topology.Key) (topology.Object, error)
-	Apply(ctx context.Context, changes []store.Change) ([]topology.Object, error)
 	Bind(ctx context.Context, changes []store.BindingChange) error
 	RegisterHost(ctx context.Context, name string, a topology.HostAllocation) (*topology.Host, error)
 	Watch(ctx context.Context) (*store.Watcher, error)
@@ -60,7 +58,6 @@ type Controller struct {
 
 	events  eventLog
 	inbox   inbox
-	jobs    chan func(context.Context)
 	loaded  chan struct{} // closed when the intent is loaded and compiled
 	stopped chan struct{} // closed when the loop has ended
 
@@ -83,7 +80,6 @@ func New(cfg Config) *Controller {
 		inbox: newInbox(), loaded: make(chan struct{}), stopped: make(chan struct{}),
 		model: newModel(), dirty: newDirty(), sweep: map[*follow]bool{}, lingering: map[*host]bool{},
 		probing: map[pair]*probe{}, proved: map[pair]time.Time{}, behind: map[chan struct{}]int64{},
-		jobs: make(chan func(context.Context), 1024),
 	}
 	c.inbox.ackedBy = c.acked
 	if c.now == nil {
@@ -107,7 +103,6 @@ func (c *Controller) Run(ctx context.Context, switches Switches) error {
 	g, ctx := errgroup.WithContext(ctx)
 	keeper := newKeeper(c.intent, c.log)
 	g.Go(func() error { keeper.run(ctx); return nil })
-	g.Go(func() error { return c.work(ctx) })
 	g.Go(func() error { return c.loop(ctx, w, keeper) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err

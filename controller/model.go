@@ -95,6 +95,24 @@ type endpoint struct {
 	mismatch string
 }
 
+// mac is the endpoint's MAC where it is bound now.
+func (e *endpoint) mac() topology.MAC {
+	if e.binding != nil && !e.binding.MAC.IsZero() {
+		return e.binding.MAC
+	}
+	return e.spec.Allocated.MAC
+}
+
+// bound is the endpoint as it is where it is bound.
+func (e *endpoint) bound() *topology.Endpoint {
+	if e.mac() == e.spec.Allocated.MAC {
+		return e.spec
+	}
+	spec := *e.spec
+	spec.Allocated.MAC = e.mac()
+	return &spec
+}
+
 // claim is a host's report that it has an interface.
 type claim struct {
 	port ovsdb.Port

@@ -133,37 +133,6 @@ func (c *Controller) releaseBehind() {
 	}
 }
 
-// adoptMAC makes a port's MAC the endpoint's, in the store.
-func (c *Controller) adoptMAC(e *topology.Endpoint, mac topology.MAC) {
-	changed := e.Clone().(*topology.Endpoint)
-	changed.Spec.MAC = mac
-	rev := e.Metadata.Revision
-	job := func(ctx context.Context) {
-		// Somebody who changed the endpoint meanwhile wins; the port is looked at again then.
-		_, err := c.intent.Apply(ctx, []store.Change{{Op: store.OpPut, Key: e.Key(), Object: changed, IfRevision: &rev}})
-		if err != nil && ctx.Err() == nil {
-			c.log.Warn().Err(err).Stringer("object", e.Key()).Msg("taking over the attached-mac of a port")
-		}
-	}
-	select {
-	case c.jobs <- job:
-	default:
-		c.log.Warn().Stringer("object", e.Key()).Msg("too many attached-macs at once; the port's next report tries again")
-	}
-}
-
-// work does jobs that need the store, which the loop must not wait for.
-func (c *Controller) work(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case job := <-c.jobs:
-			job(ctx)
-		}
-	}
-}
-
 // toStore turns endpoints whose binding changed into changes of the store.
 func (c *Controller) toStore(list []*endpoint) []store.BindingChange {
 	changes := make([]store.BindingChange, 0, len(list))

@@ -48,6 +48,11 @@ func TestContradictoryWriters(t *testing.T) {
 		t.Errorf("a writer got an answer that nobody should get: %s", f)
 	}
 
+	for _, n := range nodes {
+		if err := n.Detach(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	// What the store says in the end is the intent; the endpoints that are left
 	// get its addresses.
 	var list struct{ Items []resource }
@@ -72,9 +77,8 @@ func TestContradictoryWriters(t *testing.T) {
 	routed := w.exists("/v1/tenants/acme/routers/core")
 	var alive []*node
 	for _, n := range nodes {
-		if r, ok := there[n.id]; ok {
-			w.readdress(n, r)
-			alive = append(alive, n)
+		if _, ok := there[n.id]; ok {
+			alive = append(alive, w.attach(n.id, n.Host().Name))
 			w.realized(n.id)
 		}
 	}

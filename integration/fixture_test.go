@@ -14,8 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -37,6 +37,10 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	if err := sweep(); err != nil {
+		fmt.Fprintln(os.Stderr, "removing labs of an earlier run:", err)
+		return 1
+	}
 	binary = filepath.Join(dir, "dovetail")
 	build := exec.Command("go", "build", "-o", binary, "../cmd/dovetail")
 	build.Stderr = os.Stderr
@@ -45,6 +49,20 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// labName is what the labs of tests are called.
+var labName = regexp.MustCompile(`^t[0-9a-f]{7}$`)
+
+// sweep removes labs of a run that was killed.
+func sweep() error {
+	names, err := lab.Names()
+	for _, name := range names {
+		if labName.MatchString(name) {
+			err = errors.Join(err, lab.Down(name))
+		}
+	}
+	return err
 }
 
 // world is a lab with a controller.
@@ -64,12 +82,7 @@ func start(t *testing.T, hosts int) *world {
 	t.Helper()
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(t.Name()))
-	w := &world{t: t, dir: t.TempDir(), rest: freeAddress(t)}
-	t.Cleanup(func() {
-		if t.Failed() {
-			w.tail()
-		}
-	})
+	w := &world{t: t, rest: freeAddress(t)}
 	name := fmt.Sprintf("t%07x", h.Sum32()>>4)
 	t.Cleanup(func() {
 		if err := lab.Down(name); err != nil {
@@ -81,10 +94,19 @@ func start(t *testing.T, hosts int) *world {
 		t.Fatal(err)
 	}
 	w.api = newAPI("http://" + w.rest)
+	w.dir = w.lab.Folder("controller")
+	if err := os.MkdirAll(w.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if w.log, err = os.Create(filepath.Join(w.dir, "controller.log")); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.killController)
+	t.Cleanup(func() {
+		w.killController()
+		if t.Failed() {
+			w.tail()
+		}
+	})
 	w.startController()
 	for i := 1; i <= hosts; i++ {
 		path := fmt.Sprintf("/v1/hosts/h%d", i)
@@ -124,9 +146,12 @@ func (w *world) startController() {
 	w.ctl = exec.Command(binary, "controller", "--data-dir", filepath.Join(w.dir, "data"), "--rest-listen", w.rest,
 		"--ovsdb-listen", net.JoinHostPort(w.lab.Controller.String(), "6640"), "--openflow-listen", net.JoinHostPort(w.lab.Controller.String(), "6653"))
 	w.ctl.Stdout, w.ctl.Stderr = w.log, w.log
-	// Should the test be killed, the controller goes with it.
-	w.ctl.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := w.ctl.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	// Should this test be killed, the next run removes its lab with all processes.
+	pid := filepath.Join(w.dir, "controller.pid")
+	if err := os.WriteFile(pid, []byte(fmt.Sprint(w.ctl.Process.Pid)), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 	eventually(w.t, 30*time.Second, func() error {
@@ -299,21 +324,6 @@ func (w *world) describe(n *node, r resource, cfg *lab.AttachConfig) {
 				cfg.Gateways = append(cfg.Gateways, s.Gateway)
 			}
 		}
-	}
-}
-
-// readdress gives a workload what the endpoint has become.
-func (w *world) readdress(n *node, r resource) {
-	w.t.Helper()
-	host := n.Host()
-	if err := n.Detach(); err != nil {
-		w.t.Fatal(err)
-	}
-	cfg := lab.AttachConfig{InterfaceID: r.Status.InterfaceID, MAC: r.Status.MAC}
-	w.describe(n, r, &cfg)
-	var err error
-	if n.Workload, err = w.lab.Attach(host, cfg); err != nil {
-		w.t.Fatal(err)
 	}
 }
 

@@ -192,9 +192,12 @@ type Binding struct {
 	Endpoint Key    `json:"endpoint"` // Kind is KindEndpoint
 	Host     string `json:"host"`
 	// Port is the OVS port's name, OFPort its OpenFlow number.
-	Port   string    `json:"port"`
-	OFPort uint32    `json:"ofport"`
-	Since  time.Time `json:"since"`
+	Port   string `json:"port"`
+	OFPort uint32 `json:"ofport"`
+	// MAC is the port's external_ids:attached-mac where that stands in for the
+	// endpoint's: it says so, and the endpoint's MAC was not chosen by its spec.
+	MAC MAC `json:"mac,omitzero"`
+	Since time.Time `json:"since"`
 }
 
 // Phase says how far an object has come into the switches.

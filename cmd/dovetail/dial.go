@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 
 	"github.com/dovetail-sdn/dovetail/ovsdb"
@@ -62,4 +65,33 @@ func dialled(ev store.Event) (name, address string) {
 		return h.Metadata.Name, ""
 	}
 	return "", ""
+}
+
+// dialTLS is the configuration for hosts that are dialled, made from that of the
+// listeners: the same certificate, and the authority for the other side.
+//
+// Certificates that ovs-pki makes name no address, so only the authority is
+// checked: who the host is, it says with its system-id, as a host that dials in.
+func dialTLS(listen *tls.Config) *tls.Config {
+	if listen == nil {
+		return nil
+	}
+	cfg := listen.Clone()
+	roots := listen.ClientCAs
+	cfg.InsecureSkipVerify = true // VerifyConnection does it
+	cfg.VerifyConnection = func(cs tls.ConnectionState) error {
+		if roots == nil {
+			return errors.New("dialling a host by ssl: needs --tls-ca")
+		}
+		if len(cs.PeerCertificates) == 0 {
+			return errors.New("the host shows no certificate")
+		}
+		between := x509.NewCertPool()
+		for _, c := range cs.PeerCertificates[1:] {
+			between.AddCert(c)
+		}
+		_, err := cs.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+		return err
+	}
+	return cfg
 }

@@ -13,32 +13,45 @@ import (
 	"github.com/dovetail-sdn/dovetail/controller"
 	"github.com/dovetail-sdn/dovetail/ofctrl"
 	"github.com/dovetail-sdn/dovetail/ovsdb"
+	"github.com/dovetail-sdn/dovetail/rest"
 	"github.com/dovetail-sdn/dovetail/topology/store"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/rs/zerolog"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"golang.org/x/sync/errgroup"
 )
+
+// controllerOptions is what the controller command was told, checked and ready
+// to be used.
+type controllerOptions struct {
+	RESTListen     string
+	OVSDBListen    string
+	OpenFlowListen string
+	// Advertise is the address that hosts use for OpenFlow; empty means the one at
+	// which their OVSDB session reached us.
+	Advertise     string
+	DataDir       string
+	EtcdEndpoints []string      // of an existing cluster; empty means embedded
+	EtcdTLS       *tls.Config   // nil means plain
+	SouthTLS      *tls.Config   // of OVSDB and OpenFlow; nil means plain TCP
+	RESTTLS       *tls.Config   // nil means plain HTTP
+	AuditInterval time.Duration // 0 means the default
+	Log           zerolog.Logger
+	Version       string
+}
 
 // startTime bounds how long the store may take to answer at start.
 const startTime = 30 * time.Second
 
 // runController assembles the controller and runs it until ctx ends.
 func runController(ctx context.Context, o controllerOptions) error {
-	southTLS, err := o.TLS.server()
-	if err != nil {
-		return err
-	}
-	dialTLS, err := o.TLS.client()
-	if err != nil {
-		return err
-	}
-	listeners, err := o.listenAll(southTLS)
+	listeners, err := o.listenAll()
 	if err != nil {
 		return err
 	}
 	defer listeners.close()
-	st, closeStore, err := openStore(ctx, o, dialTLS)
+	st, closeStore, err := openStore(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -48,18 +61,25 @@ func runController(ctx context.Context, o controllerOptions) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	ctl := controller.New(controller.Config{
 		Intent: st, Log: o.Log.With().Str("part", "controller").Logger(), Metrics: registry,
-		OpenFlowTarget: o.openFlowTarget(listeners.openflow.Addr(), southTLS != nil),
+		OpenFlowTarget: o.openFlowTarget(listeners.openflow.Addr()),
 	})
 	switches := ofctrl.NewServer(ofctrl.Config{
 		Handler: ctl, Log: o.Log.With().Str("part", "ofctrl").Logger(), Metrics: registry,
 		// Time only goes forward, so a controller that was started later fences one
 		// that was started before it.
-		GenerationID: uint64(time.Now().UnixNano()),
+		GenerationID: uint64(time.Now().UnixNano()), AuditInterval: o.AuditInterval,
 	})
-	hosts := ovsdb.NewServer(ovsdb.Config{Handler: ctl, Log: o.Log.With().Str("part", "ovsdb").Logger(), TLS: dialTLS})
+	hosts := ovsdb.NewServer(ovsdb.Config{Handler: ctl, Log: o.Log.With().Str("part", "ovsdb").Logger(), TLS: dialTLS(o.SouthTLS)})
+	handler, err := rest.New(rest.Config{
+		Intent: st, Realization: ctl, Log: o.Log.With().Str("part", "rest").Logger(), Metrics: registry, Register: registry, Version: o.Version,
+	})
+	if err != nil {
+		return fmt.Errorf("assembling the API: %w", err)
+	}
+
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return ctl.Run(ctx, switches) })
-	g.Go(func() error { return o.serveREST(ctx, listeners.rest, st, ctl, registry) })
+	g.Go(func() error { return rest.Serve(ctx, listeners.rest, handler, o.RESTTLS) })
 	g.Go(func() error {
 		select {
 		case <-ctl.Loaded(): // before, switches would be compared with half a plan
@@ -77,9 +97,9 @@ func runController(ctx context.Context, o controllerOptions) error {
 }
 
 // openFlowTarget says which OpenFlow address a host is told.
-func (o controllerOptions) openFlowTarget(listen net.Addr, secure bool) func(net.Addr) string {
+func (o controllerOptions) openFlowTarget(listen net.Addr) func(net.Addr) string {
 	scheme := "tcp"
-	if secure {
+	if o.SouthTLS != nil {
 		scheme = "ssl"
 	}
 	_, port, _ := net.SplitHostPort(listen.String())
@@ -100,11 +120,8 @@ type sockets struct{ rest, ovsdb, openflow net.Listener }
 
 // listenAll takes all ports before anything else is started, so that a port in use
 // is told at once.
-func (o controllerOptions) listenAll(southTLS *tls.Config) (l sockets, err error) {
-	if l.rest, err = o.listenREST(); err != nil {
-		return l, err
-	}
-	south := func(what, flag, addr string) net.Listener {
+func (o controllerOptions) listenAll() (l sockets, err error) {
+	listen := func(what, flag, addr string, cfg *tls.Config) net.Listener {
 		if err != nil {
 			return nil
 		}
@@ -113,13 +130,14 @@ func (o controllerOptions) listenAll(southTLS *tls.Config) (l sockets, err error
 			err = fmt.Errorf("%s cannot listen at %s: %w; choose another with --%s", what, addr, rootCause(err), flag)
 			return nil
 		}
-		if southTLS != nil {
-			ln = tls.NewListener(ln, southTLS)
+		if cfg != nil {
+			ln = tls.NewListener(ln, cfg)
 		}
 		return ln
 	}
-	l.ovsdb = south("OVSDB", "ovsdb-listen", o.OVSDBListen)
-	l.openflow = south("OpenFlow", "openflow-listen", o.OpenFlowListen)
+	l.rest = listen("the REST API", "rest-listen", o.RESTListen, nil) // Serve adds TLS
+	l.ovsdb = listen("OVSDB", "ovsdb-listen", o.OVSDBListen, o.SouthTLS)
+	l.openflow = listen("OpenFlow", "openflow-listen", o.OpenFlowListen, o.SouthTLS)
 	if err != nil {
 		l.close()
 	}
@@ -134,13 +152,22 @@ func (l sockets) close() {
 	}
 }
 
+// rootCause leaves out what an error of package net says about its operation.
+func rootCause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
 // openStore opens the intent, in an existing cluster or in this process.
-func openStore(ctx context.Context, o controllerOptions, etcdTLS *tls.Config) (*store.Store, func(), error) {
+func openStore(ctx context.Context, o controllerOptions) (*store.Store, func(), error) {
 	start, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	log := o.Log.With().Str("part", "store").Logger()
 	if len(o.EtcdEndpoints) > 0 {
-		cli, err := store.Dial(start, clientv3.Config{Endpoints: o.EtcdEndpoints, TLS: etcdTLS})
+		cli, err := store.Dial(start, clientv3.Config{Endpoints: o.EtcdEndpoints, TLS: o.EtcdTLS})
 		if err != nil {
 			return nil, nil, fmt.Errorf("etcd at %v: %w", o.EtcdEndpoints, err)
 		}

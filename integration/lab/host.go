@@ -139,7 +139,8 @@ func (h *Host) kill(daemon string, sig syscall.Signal) error {
 		return fmt.Errorf("ending %s of host %s: %w", daemon, h.Name, err)
 	}
 	waitGone(pid)
-	return nil
+	// Nobody may have reaped it yet, and then its pid file would say that it runs.
+	return os.Remove(h.file(daemon + ".pid"))
 }
 
 // PID is the process id of ovs-vswitchd or ovsdb-server; 0 if it does not run.

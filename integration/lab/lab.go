@@ -184,6 +184,10 @@ func (l *Lab) FindHost(name string) (*Host, error) {
 
 func (l *Lab) dir() string { return filepath.Join(Root, l.Name) }
 
+// Folder is a folder that goes with the lab. Processes whose ids are in *.pid files
+// there, and that have its path in their command line, end with the lab.
+func (l *Lab) Folder(name string) string { return filepath.Join(l.dir(), name) }
+
 func (l *Lab) namespace(what string) string { return "dv-" + l.Name + "-" + what }
 
 // save writes the state down. The lock must be held, or the lab not yet shared.
