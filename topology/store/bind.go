@@ -38,7 +38,7 @@ func (s *Store) bind(ctx context.Context, changes []BindingChange) error {
 		}
 		if missing {
 			// That something does not exist only counts on the newest state.
-			fresh, rev, err := s.isFresh(base)
+			fresh, rev, err := s.isFresh(ctx, base)
 			if err != nil {
 				return err
 			}

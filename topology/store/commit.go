@@ -82,7 +82,7 @@ func (s *Store) settle(outcomes []outcome, tx *txn, base int64, last bool) (agai
 	if len(tx.edits) > 0 {
 		committed, fresh, rev, err = s.commit(tx, base)
 	} else {
-		fresh, rev, err = s.isFresh(base)
+		fresh, rev, err = s.isFresh(s.closing, base)
 	}
 	if err == nil {
 		err = s.waitFor(s.closing, rev)
@@ -136,8 +136,8 @@ func (s *Store) commit(tx *txn, base int64) (committed, fresh bool, rev int64, e
 }
 
 // isFresh asks etcd whether base is the newest commit, and else which is.
-func (s *Store) isFresh(base int64) (bool, int64, error) {
-	ctx, cancel := context.WithTimeout(s.closing, commitTimeout)
+func (s *Store) isFresh(ctx context.Context, base int64) (bool, int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	resp, err := s.cli.Get(ctx, headKey)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.etcd.io/bbolt"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
@@ -64,7 +65,7 @@ func OpenEmbedded(ctx context.Context, cfg EmbedConfig) (*Embedded, error) {
 		e.Close()
 		return nil, err
 	}
-	if e.server, err = embed.StartEtcd(etcdConfig(cfg)); err != nil {
+	if e.server, err = start(etcdConfig(cfg)); err != nil {
 		e.Close()
 		return nil, fmt.Errorf("starting etcd in %s: %w", cfg.Dir, err)
 	}
@@ -82,6 +83,32 @@ func OpenEmbedded(ctx context.Context, cfg EmbedConfig) (*Embedded, error) {
 	}
 	e.client = e.NewClient()
 	return e, nil
+}
+
+// start starts etcd, which panics, or would even exit, if it cannot make sense of
+// its data.
+func start(c *embed.Config) (server *embed.Etcd, err error) {
+	const damaged = "the data is damaged: restore the folder from a backup, or start with an empty one (%v)"
+	defer func() {
+		if p := recover(); p != nil {
+			server, err = nil, fmt.Errorf(damaged, p)
+		}
+	}()
+	// etcd opens the database on a goroutine of its own, where a panic would be
+	// the end of the process: look before.
+	if db := filepath.Join(c.Dir, "member", "snap", "db"); exist(db) {
+		b, err := bbolt.Open(db, 0o600, &bbolt.Options{ReadOnly: true, Timeout: 10 * time.Second})
+		if err != nil {
+			return nil, fmt.Errorf(damaged, err)
+		}
+		_ = b.Close()
+	}
+	return embed.StartEtcd(c)
+}
+
+func exist(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 // Client is a client that lives until Close.

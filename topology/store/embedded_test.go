@@ -123,3 +123,27 @@ func TestHealth(t *testing.T) {
 		t.Error("a closed store is healthy")
 	}
 }
+
+func TestDamagedDataIsOneLine(t *testing.T) {
+	dir := t.TempDir()
+	e, err := OpenEmbedded(testContext(t), EmbedConfig{Dir: dir, Log: zerolog.Nop(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Close()
+	for _, file := range []string{"etcd/member/snap/db", "etcd/member/wal/0000000000000000-0000000000000000.wal"} {
+		whole, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(strings.Repeat("x", len(whole))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err = OpenEmbedded(testContext(t), EmbedConfig{Dir: dir, Log: zerolog.Nop(), NoSync: true})
+		oneLine(t, err, dir)
+		t.Log(err)
+		if err := os.WriteFile(filepath.Join(dir, file), whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -34,3 +34,28 @@ func TestApplyThenRead(t *testing.T) {
 		t.Errorf("deleting a network with an endpoint: %v", err)
 	}
 }
+
+func TestPlanChangesNothing(t *testing.T) {
+	s := newStore(t)
+	apply(t, s, puts(tenant("acme"), network("acme", "blue", "10.0.0.0/24")))
+	before := s.Revision()
+	e := endpoint("acme", "web1", "blue")
+	planned, err := s.Plan(t.Context(), puts(e, network("acme", "blue", "10.0.0.0/24")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := planned[0].(*topology.Endpoint); got.Allocated.Addresses[0].String() != "10.0.0.2" || got.Metadata.Revision != 0 || planned[1].Meta().Revision == 0 {
+		t.Errorf("planned %+v and revision %d", got, planned[1].Meta().Revision)
+	}
+	if _, err := s.Get(e.Key()); err == nil || s.Revision() != before {
+		t.Error("a plan was carried out")
+	}
+	var inv *topology.InvalidError
+	if _, err := s.Plan(t.Context(), puts(endpoint("acme", "x", "nowhere"))); !errors.As(err, &inv) {
+		t.Errorf("an invalid plan: %v", err)
+	}
+	applied := apply(t, s, puts(e))[0].(*topology.Endpoint)
+	if diff := cmp.Diff(planned[0].(*topology.Endpoint).Allocated, applied.Allocated, cmpOptions...); diff != "" {
+		t.Errorf("planned and applied differ:\n%s", diff)
+	}
+}

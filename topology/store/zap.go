@@ -9,7 +9,8 @@ import (
 // zapLogger hands what etcd has to complain about to our log. etcd's warnings are
 // about slow disks and such, and too many for anybody but a person who debugs.
 func zapLogger(log zerolog.Logger) *zap.Logger {
-	return zap.New(bridge{log: log.With().Str("component", "etcd").Logger()})
+	// Fatal errors must not end the process behind everybody's back.
+	return zap.New(bridge{log: log.With().Str("component", "etcd").Logger()}, zap.WithFatalHook(zapcore.WriteThenPanic))
 }
 
 type bridge struct {
