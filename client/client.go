@@ -182,7 +182,7 @@ const maxWait = 5 * time.Minute
 func setWait(q url.Values, d time.Duration) {
 	if d > 0 {
 		q.Set("wait", "realized")
-		q.Set("timeout", min(d, maxWait).String())
+		q.Set("timeout", max(min(d, maxWait).Round(time.Millisecond), time.Millisecond).String())
 	}
 }
 

@@ -2,9 +2,9 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -62,7 +62,6 @@ func (s *server) apply(ctx context.Context, in *applyInput) (*ApplyResult, *Prob
 	if p != nil {
 		return nil, p
 	}
-	in.RawBody = nil // it is large, and waiting may take minutes
 	keys := make([]topology.Key, len(objs))
 	index := map[topology.Key]int{}
 	for i, o := range objs {
@@ -89,7 +88,7 @@ func (s *server) apply(ctx context.Context, in *applyInput) (*ApplyResult, *Prob
 		return nil, p
 	}
 	if !in.DryRun {
-		if p := s.awaitRealized(ctx, timeout, keys); p != nil {
+		if p := s.awaitStored(ctx, timeout, keys); p != nil {
 			return nil, p
 		}
 	}
@@ -100,11 +99,16 @@ func (s *server) apply(ctx context.Context, in *applyInput) (*ApplyResult, *Prob
 func manifest(b []byte) ([]topology.Object, *Problem) {
 	objs, err := topology.DecodeManifest(b)
 	if err != nil {
-		if p, ok := domainProblem(err, func(k topology.Key, field string) string { return fmt.Sprintf("body: %s: %s", k, field) }); ok {
+		where := "body"
+		var at *topology.ManifestError
+		if errors.As(err, &at) && at.Document > 0 {
+			where = fmt.Sprintf("body[%d]", at.Document-1)
+		}
+		if p, ok := domainProblem(err, func(_ topology.Key, field string) string { return where + "." + field }); ok {
 			return nil, p
 		}
 		p := fromStatus(http.StatusBadRequest, "the manifest cannot be read: "+err.Error())
-		p.Errors = []FieldError{{Message: err.Error(), Location: "body"}}
+		p.Errors = []FieldError{{Message: err.Error(), Location: where}}
 		return nil, p
 	}
 	if len(objs) == 0 {
@@ -113,17 +117,11 @@ func manifest(b []byte) ([]topology.Object, *Problem) {
 	return objs, nil
 }
 
-// commitAll writes the objects, what others refer to first, and returns them as
-// they are now, in the order given.
+// commitAll writes the objects and returns them as they are now.
 func (s *server) commitAll(ctx context.Context, objs []topology.Object, dryRun bool, locate func(topology.Key, string) string) ([]topology.Object, *Problem) {
-	order := make([]int, len(objs))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return rank(objs[a]) - rank(objs[b]) })
 	changes := make([]store.Change, len(objs))
-	for i, o := range order {
-		changes[i] = store.Change{Op: store.OpPut, Key: objs[o].Key(), Object: objs[o]}
+	for i, o := range objs {
+		changes[i] = store.Change{Op: store.OpPut, Key: o.Key(), Object: o}
 	}
 	write := s.cfg.Intent.Apply
 	if dryRun {
@@ -135,20 +133,11 @@ func (s *server) commitAll(ctx context.Context, objs []topology.Object, dryRun b
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
-	sorted, err := write(ctx, changes)
+	after, err := write(ctx, changes)
 	if err != nil {
 		return nil, s.commitProblem(ctx, err, locate)
 	}
-	after := make([]topology.Object, len(objs))
-	for i, o := range order {
-		after[o] = sorted[i]
-	}
 	return after, nil
-}
-
-// rank orders kinds so that what others refer to comes first.
-func rank(o topology.Object) int {
-	return slices.Index([]topology.Kind{topology.KindHost, topology.KindTenant, topology.KindNetwork, topology.KindRouter, topology.KindEndpoint}, o.Key().Kind)
 }
 
 func compare(keys []topology.Key, before, after []topology.Object, dryRun bool) []Applied {

@@ -176,6 +176,11 @@ func putObject[B any](ctx context.Context, s *server, d kindDef[B], in *writeInp
 	if p != nil {
 		return nil, p
 	}
+	if d.scoped {
+		if _, p := s.get(topology.Key{Kind: topology.KindTenant, Name: key.Tenant}); p != nil {
+			return nil, p // the path leads nowhere; in a manifest it is the field that is wrong
+		}
+	}
 	return write(ctx, s, d, in, fromNothing, func(topology.Object) (topology.Object, *Problem) { return wish, nil })
 }
 
@@ -207,7 +212,7 @@ func write[B any](ctx context.Context, s *server, d kindDef[B], in *writeInput, 
 	if p != nil {
 		return nil, p
 	}
-	if p := s.awaitRealized(ctx, timeout, []topology.Key{key}); p != nil {
+	if p := s.awaitStored(ctx, timeout, []topology.Key{key}); p != nil {
 		return nil, p.withHeader("ETag", show(s, d, 0, obj).ETag)
 	}
 	if created {
@@ -229,7 +234,7 @@ func deleteObject(ctx context.Context, s *server, kind topology.Kind, in *delete
 	if p := s.remove(ctx, key, cond); p != nil {
 		return p
 	}
-	return s.awaitRealized(ctx, timeout, []topology.Key{key})
+	return s.awaitStored(ctx, timeout, []topology.Key{key})
 }
 
 // readBody parses a JSON body.

@@ -16,6 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
+
+	"github.com/dovetail-sdn/dovetail/topology"
 )
 
 // Config is what New needs.
@@ -32,7 +34,7 @@ type Config struct {
 
 	// The bounds; 0 means the default.
 	MaxBody       int64         // bytes of a body with one object; 256 KiB
-	MaxManifest   int64         // bytes of a manifest; 4 MiB
+	MaxManifest   int64         // bytes of a manifest; topology.MaxManifestBytes
 	MaxRequests   int           // requests at once, those that wait included; 1024
 	MaxApplies    int           // manifests at once; 64
 	MaxStreams    int           // event streams at once; 256
@@ -51,7 +53,7 @@ func (c *Config) fill() error {
 	def(&c.MaxApplies, 64)
 	def(&c.MaxStreams, 256)
 	c.MaxBody = orDefault(c.MaxBody, 256<<10)
-	c.MaxManifest = orDefault(c.MaxManifest, 4<<20)
+	c.MaxManifest = orDefault(c.MaxManifest, topology.MaxManifestBytes)
 	c.BodyTimeout = orDefault(c.BodyTimeout, 30*time.Second)
 	c.WriteTimeout = orDefault(c.WriteTimeout, 30*time.Second)
 	c.CommitTimeout = orDefault(c.CommitTimeout, 15*time.Second)

@@ -138,7 +138,7 @@ func TestApply(t *testing.T) {
 	if got := results(a.must(200, "POST", "/v1/apply?wait=realized", shopManifest)); got != created {
 		t.Error(got)
 	}
-	if got := results(a.must(200, "POST", "/v1/apply", strings.Replace(shopManifest, "10.0.0.0", "10.1.0.0", 1))); got != "Endpoint web1 unchanged, Tenant acme unchanged, Network blue updated" {
+	if got := results(a.must(200, "POST", "/v1/apply", strings.Replace(shopManifest, "spec:\n", "spec:\n  mtu: 1400\n", 1))); got != "Endpoint web1 unchanged, Tenant acme unchanged, Network blue updated" {
 		t.Error(got)
 	}
 	a.problem(400, "POST", "/v1/apply", "a: [")

@@ -40,8 +40,18 @@ func (q WaitQuery) duration() (time.Duration, *Problem) {
 	return max(d, time.Nanosecond), nil
 }
 
-// awaitRealized waits for the keys. The problem says that the change is stored;
-// nothing takes it back.
+// awaitStored waits for what has just been committed. The problem says that it is
+// stored; nothing takes it back.
+func (s *server) awaitStored(ctx context.Context, d time.Duration, keys []topology.Key) *Problem {
+	p := s.awaitRealized(ctx, d, keys)
+	if p != nil {
+		p.Stored = true
+		p.Detail = "the change is stored, but " + p.Detail
+	}
+	return p
+}
+
+// awaitRealized waits for the keys; not at all if d is 0.
 func (s *server) awaitRealized(ctx context.Context, d time.Duration, keys []topology.Key) *Problem {
 	if d == 0 {
 		return nil
@@ -69,7 +79,6 @@ func (s *server) awaitRealized(ctx context.Context, d time.Duration, keys []topo
 
 // unrealized adds which of the objects are not realized, and why, to a problem.
 func (s *server) unrealized(p *Problem, keys []topology.Key) *Problem {
-	p.Stored = true
 	var why []string
 	missing := 0
 	for _, k := range keys {
@@ -85,7 +94,10 @@ func (s *server) unrealized(p *Problem, keys []topology.Key) *Problem {
 			why = append(why, explain(k, st))
 		}
 	}
-	p.Detail = fmt.Sprintf("the change is stored, but %s: %d of %d objects: %s", p.Detail, missing, len(keys), strings.Join(why, "; "))
+	if len(keys) > 1 {
+		p.Detail += fmt.Sprintf(": %d of %d objects", missing, len(keys))
+	}
+	p.Detail += ": " + strings.Join(why, "; ")
 	return p
 }
 

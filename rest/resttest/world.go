@@ -3,7 +3,6 @@ package resttest
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/dovetail-sdn/dovetail/topology"
 )
@@ -19,9 +18,6 @@ type World struct {
 	readers map[chan topology.Event]bool
 	unready error
 }
-
-// Since is when everything happened.
-var Since = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // Set makes a status true.
 func (w *World) Set(key topology.Key, st topology.Status) {
