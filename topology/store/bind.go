@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/dovetail-sdn/dovetail/topology"
@@ -31,19 +32,20 @@ func (s *Store) Bind(ctx context.Context, changes []BindingChange) error {
 }
 
 func (s *Store) bind(ctx context.Context, changes []BindingChange) error {
+	newest := int64(math.MaxInt64) // that etcd told; not asked yet
 	for attempt := range maxAttempts {
 		compares, ops, base, missing, err := s.bindOps(changes)
 		if err != nil {
 			return err
 		}
-		if missing {
-			// That something does not exist only counts on the newest state.
-			fresh, rev, err := s.isFresh(ctx, base)
-			if err != nil {
+		if missing && base < newest {
+			// That something does not exist only counts on a state that is new enough.
+			var fresh bool
+			if fresh, newest, err = s.isFresh(ctx, base); err != nil {
 				return err
 			}
 			if !fresh {
-				if err := s.waitFor(ctx, rev); err != nil {
+				if err := s.waitFor(ctx, newest); err != nil {
 					return err
 				}
 				continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	mathrand "math/rand/v2"
 	"time"
 
@@ -29,11 +30,16 @@ type outcome struct {
 }
 
 // process commits the requests, each as a whole or not at all, and answers them.
+//
+// What is refused, or changes nothing, is answered from a state that was the newest
+// at some time after the request came in: one that has the revision that etcd told
+// then, or a later one.
 func (s *Store) process(batch []*request) {
+	newest := int64(math.MaxInt64) // that etcd told; not asked yet
 	for attempt := 0; len(batch) > 0; attempt++ {
 		outcomes, tx, base := s.plan(batch)
 		var err error
-		batch, err = s.settle(outcomes, tx, base, attempt >= maxAttempts)
+		batch, newest, err = s.settle(outcomes, tx, base, base >= newest, attempt >= maxAttempts)
 		if err != nil {
 			s.commitFailed(batch, err)
 			return
@@ -76,38 +82,47 @@ func (s *Store) plan(batch []*request) (outcomes []outcome, tx *txn, base int64)
 
 // settle commits and answers those requests that are decided. It returns the rest,
 // which must be planned again because the state was too old; with an error, those
-// that could not be committed.
-func (s *Store) settle(outcomes []outcome, tx *txn, base int64, last bool) (again []*request, err error) {
-	committed, fresh, rev := true, false, base
+// that could not be committed. current says that base is known to be new enough,
+// last that this is the last attempt. newest is the revision that etcd told.
+func (s *Store) settle(outcomes []outcome, tx *txn, base int64, current, last bool) (again []*request, newest int64, err error) {
+	committed, newest := true, base
 	if len(tx.edits) > 0 {
-		committed, fresh, rev, err = s.commit(tx, base)
-	} else {
-		fresh, rev, err = s.isFresh(s.closing, base)
+		var fresh bool
+		committed, fresh, newest, err = s.commit(tx, base)
+		current = current || fresh
+	} else if !current {
+		current, newest, err = s.isFresh(s.closing, base)
 	}
 	if err == nil {
-		err = s.waitFor(s.closing, rev)
+		err = s.waitFor(s.closing, newest)
 	}
 	for _, o := range outcomes {
 		switch {
 		case err != nil:
 			again = append(again, o.request)
 		case o.writes && committed:
-			for _, obj := range o.objects {
-				if obj != nil && obj.Meta().Revision == 0 {
-					obj.Meta().Revision = rev
-				}
-			}
-			o.reply <- result{objects: o.objects}
+			o.reply <- result{objects: withRevision(o.objects, newest)}
 		case o.writes && last:
 			o.fail(errors.New("too many others are changing the same tenant; try again"))
-		case o.writes || !fresh && !last || !committed && !last:
-			// A refusal, or that nothing changes, only counts on the newest state.
+		case o.writes || !current || !committed && !last:
+			// If nothing was committed, even a refusal may be because of another
+			// request of this batch.
 			again = append(again, o.request)
 		default:
 			o.reply <- result{objects: o.objects, err: o.err}
 		}
 	}
-	return again, err
+	return again, newest, err
+}
+
+// withRevision sets the revision of those objects that were just committed.
+func withRevision(objects []topology.Object, rev int64) []topology.Object {
+	for _, o := range objects {
+		if o != nil && o.Meta().Revision == 0 {
+			o.Meta().Revision = rev
+		}
+	}
+	return objects
 }
 
 // commit runs the transaction. fresh says that nothing was committed between base
