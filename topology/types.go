@@ -196,7 +196,7 @@ type Binding struct {
 	OFPort uint32 `json:"ofport"`
 	// MAC is the port's external_ids:attached-mac where that stands in for the
 	// endpoint's: it says so, and the endpoint's MAC was not chosen by its spec.
-	MAC MAC `json:"mac,omitzero"`
+	MAC   MAC       `json:"mac,omitzero"`
 	Since time.Time `json:"since"`
 }
 
