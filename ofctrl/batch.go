@@ -153,18 +153,22 @@ const (
 	window = 16
 )
 
-// split takes the first part of the job, up to the bounds of a batch.
+// split takes the first part of the job, up to the bounds of a batch. Open
+// vSwitch takes no meters in bundles, so these are a part of their own.
 func (j *job) split() job {
 	n, size := 0, 0
-	for n < len(j.ops) && n < maxBatch && size < maxBatchBytes {
+	for n < len(j.ops) && n < maxBatch && size < maxBatchBytes && j.ops[n].isMeter() == j.ops[0].isMeter() {
 		size += j.ops[n].size()
 		n++
 	}
 	part := *j
 	part.ops = j.ops[:n:n]
+	part.plain = j.plain || n > 0 && j.ops[0].isMeter()
 	j.ops = j.ops[n:]
 	if len(j.ops) > 0 {
 		part.acks, part.compared = nil, false
 	}
 	return part
 }
+
+func (o *op) isMeter() bool { return o.id.Kind == openflow.EntryMeter }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +18,7 @@ import (
 )
 
 // patience bounds every wait of the tests.
-const patience = 30 * time.Second
+const patience = 20 * time.Second
 
 // recorder is a Handler that writes down what it hears.
 type recorder struct {
@@ -193,7 +194,12 @@ func seal(tb testing.TB, source string, flows ...openflow.Flow) []openflow.Entry
 
 // dump is the bridge's flows without what changes by itself.
 func dump(h *ovstest.Host) string {
-	return h.Ofctl("-O", "OpenFlow13", "--no-stats", "dump-flows", "br0")
+	lines := strings.Split(h.Ofctl("-O", "OpenFlow13", "--no-stats", "dump-flows", "br0"), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i]) // the first one is already
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
 }
 
 func countFlows(h *ovstest.Host) int {

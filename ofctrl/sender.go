@@ -48,7 +48,7 @@ func (s *session) nextBatch() bool {
 	n := len(b.job.ops)
 	b.first = s.xidsFor(xids(n))
 	b.barrier = b.first + uint32(n) + 2
-	if !j.plain && !s.noBundles && (n > maxPlain || j.atomic && n > 0) {
+	if !b.job.plain && !s.noBundles && (n > maxPlain || j.atomic && n > 0) {
 		b.bundle = b.first
 	}
 	s.outstanding = append(s.outstanding, b)
