@@ -2,13 +2,209 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/dovetail-sdn/dovetail/integration/lab"
 )
 
-// newLabCmd is a placeholder until the lab is there.
+// labApp is what the lab's commands share.
+type labApp struct {
+	app
+	name string
+}
+
+// newLabCmd is the lab: hosts on one machine, to try things.
 func newLabCmd() *cobra.Command {
-	return &cobra.Command{Use: "lab", Short: "Hosts on one machine, to try things", Hidden: true, RunE: func(*cobra.Command, []string) error {
-		return errors.New("the lab is not in this build")
-	}}
+	l := &labApp{}
+	c := &cobra.Command{
+		Use:   "lab",
+		Short: "Open vSwitch hosts on this machine, to try things",
+		Long: "Makes hosts with Open vSwitch in network namespaces of this machine, and workloads on them, as a container\n" +
+			"runtime would. Nothing of it leaves the machine. It needs root, Open vSwitch, iproute2 and ethtool.",
+		Example: "  dovetail controller --data-dir /tmp/dovetail &\n" +
+			"  dovetail lab up --hosts 3\n" +
+			"  dovetail apply -f examples/two-tenants.yaml\n" +
+			"  dovetail lab attach acme/web1 --host h1\n" +
+			"  dovetail lab attach acme/web2 --host h2\n" +
+			"  dovetail lab exec acme/web1 -- ping -c 3 10.0.0.12\n" +
+			"  dovetail lab down",
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			l.in, l.out, l.err = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+		},
+	}
+	c.PersistentFlags().StringVar(&l.name, "name", "lab", "name of the lab; several can be up at once")
+	c.AddCommand(l.up(), l.attach(), l.detach(), l.exec(), l.tool("ofctl", "ovs-ofctl", "dump-flows br-int"), l.tool("vsctl", "ovs-vsctl", "show"),
+		l.tool("appctl", "ovs-appctl", "dpctl/dump-flows"), l.list(), l.down())
+	return c
+}
+
+func (l *labApp) up() *cobra.Command {
+	var cfg lab.Config
+	c := &cobra.Command{
+		Use:     "up",
+		Short:   "Make a lab of hosts that connect to a controller",
+		Example: "  dovetail lab up --hosts 3\n  dovetail lab up --hosts 20 --name big --controller tcp:192.0.2.1:6640",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p := newProgress(l.err)
+			cfg.Name = l.name
+			cfg.Progress = func(up, all int) { p.show("%d of %d hosts are up", up, all) }
+			lb, err := lab.Up(cmd.Context(), cfg)
+			p.end()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(l.out, "Lab %s is up: hosts %s.\nThey connect to %s.\n", lb.Name, strings.Join(lb.Hosts(), ", "), lb.Manager())
+			return err
+		},
+	}
+	c.Flags().IntVar(&cfg.Hosts, "hosts", 3, "how many hosts")
+	c.Flags().StringVar(&cfg.Manager, "controller", "", "OVSDB address of the controller (default: port 6640 of this machine)")
+	return c
+}
+
+func (l *labApp) exec() *cobra.Command {
+	return &cobra.Command{
+		Use:   "exec NAME -- COMMAND [ARG ...]",
+		Short: "Run a command in a workload (TENANT/ENDPOINT) or on a host (hN)",
+		Example: "  dovetail lab exec acme/web1 -- ping -c 3 10.0.0.12\n" +
+			"  dovetail lab exec h1 -- ip addr",
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			lb, err := lab.Open(l.name)
+			if err != nil {
+				return err
+			}
+			if slices.Contains(lb.Hosts(), args[0]) {
+				return l.run(lb.Host(args[0]).Command(args[1:]...))
+			}
+			w, err := lb.Workload(args[0])
+			if err != nil {
+				return err
+			}
+			return l.run(w.Command(args[1:]...))
+		},
+	}
+}
+
+// tool runs one of Open vSwitch's programs against a host of the lab.
+func (l *labApp) tool(use, program, example string) *cobra.Command {
+	return &cobra.Command{
+		Use:     use + " HOST -- ARG ...",
+		Short:   "Run " + program + " for a host",
+		Example: fmt.Sprintf("  dovetail lab %s h1 -- %s", use, example),
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			lb, err := lab.Open(l.name)
+			if err != nil {
+				return err
+			}
+			h, err := lb.FindHost(args[0])
+			if err != nil {
+				return err
+			}
+			rest := args[1:]
+			if program == "ovs-ofctl" {
+				rest = withBridge(rest)
+			}
+			return l.run(h.Tool(program, rest...))
+		},
+	}
+}
+
+// withBridge adds br-int where ovs-ofctl wants a bridge and none is given.
+func withBridge(args []string) []string {
+	last := args[len(args)-1]
+	if len(args) == 1 || strings.HasPrefix(last, "-") && !strings.Contains(strings.Join(args, " "), "br-") {
+		return append(slices.Clone(args), "br-int")
+	}
+	return args
+}
+
+// run runs a command for the user; its exit code becomes ours.
+func (l *labApp) run(cmd *exec.Cmd) error {
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = l.in, l.out, l.err
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exitCode(exit.ExitCode())
+	}
+	return err
+}
+
+// exitCode is the end of a command that has said itself what is wrong.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("the command ended with exit code %d", int(e)) }
+
+func (l *labApp) list() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "Show labs, their hosts and workloads",
+		Example: "  dovetail lab list",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			names, err := lab.Names()
+			if err != nil {
+				return err
+			}
+			tw := tabwriter.NewWriter(l.out, 0, 0, 3, ' ', 0)
+			_, _ = fmt.Fprintln(tw, "LAB\tHOST\tVTEP\tWORKLOADS")
+			for _, name := range names {
+				lb, err := lab.Open(name)
+				if err != nil {
+					_, _ = fmt.Fprintf(tw, "%s\t-\t-\tleftovers; remove them with: dovetail lab down --name %s\n", name, name)
+					continue
+				}
+				for _, h := range lb.Hosts() {
+					var ids []string
+					for id, e := range lb.Workloads() {
+						if e.Host == h {
+							ids = append(ids, id)
+						}
+					}
+					slices.Sort(ids)
+					_, _ = fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", name, h, lb.Host(h).VTEP(), strings.Join(ids, ", "))
+				}
+			}
+			return tw.Flush()
+		},
+	}
+}
+
+func (l *labApp) down() *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use:     "down",
+		Short:   "Remove a lab, or what is left of one",
+		Example: "  dovetail lab down\n  dovetail lab down --all",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if os.Geteuid() != 0 {
+				return errors.New("a lab is made of network namespaces: run this as root")
+			}
+			names := []string{l.name}
+			if all {
+				var err error
+				if names, err = lab.Names(); err != nil {
+					return err
+				}
+			}
+			for _, name := range names {
+				if err := lab.Down(name); err != nil {
+					return fmt.Errorf("removing lab %s: %w", name, err)
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "remove all labs")
+	return c
 }

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -24,6 +25,10 @@ func main() {
 	if err == nil {
 		stop()
 		return
+	}
+	var code exitCode
+	if errors.As(err, &code) {
+		os.Exit(int(code)) // the command that was run has said what is wrong
 	}
 	fmt.Fprintln(os.Stderr, "dovetail: "+a.oneLine(err))
 	os.Exit(1)

@@ -169,6 +169,20 @@ func (h *Host) Command(args ...string) *exec.Cmd {
 	return cmd
 }
 
+// Tool is one of Open vSwitch's programs, talking to the host.
+func (h *Host) Tool(program string, args ...string) *exec.Cmd {
+	switch program {
+	case "ovs-vsctl":
+		args = append([]string{"--db=unix:" + h.file("db.sock")}, args...)
+	case "ovs-ofctl":
+		// The version that shows flows as they were sent; a later -O wins.
+		args = append([]string{"-O", "OpenFlow13"}, args...)
+	case "ovs-appctl":
+		args = append([]string{"-t", h.file("ovs-vswitchd.ctl")}, args...)
+	}
+	return h.Command(append([]string{program}, args...)...)
+}
+
 // CutUnderlay takes the host's underlay link away, or gives it back.
 func (h *Host) CutUnderlay(cut bool) error {
 	to := "up"

@@ -60,6 +60,7 @@ type Lab struct {
 // state is what is written down, so that another process can go on with the lab.
 type state struct {
 	Block     int               `json:"block"`
+	Manager   string            `json:"manager"`
 	Hosts     []string          `json:"hosts"`
 	Workloads map[string]*Entry `json:"workloads"` // by interface id
 }
@@ -97,6 +98,7 @@ func Up(ctx context.Context, cfg Config) (*Lab, error) {
 	if cfg.Manager == "" {
 		cfg.Manager = fmt.Sprintf("tcp:%s:6640", l.Controller)
 	}
+	l.state.Manager = cfg.Manager
 	for i := 1; i <= cfg.Hosts; i++ {
 		l.state.Hosts = append(l.state.Hosts, fmt.Sprintf("h%d", i))
 	}
@@ -170,6 +172,9 @@ func Names() ([]string, error) {
 
 // Hosts are the names of the lab's hosts.
 func (l *Lab) Hosts() []string { return slices.Clone(l.state.Hosts) }
+
+// Manager is the OVSDB target of the hosts.
+func (l *Lab) Manager() string { return l.state.Manager }
 
 // Host is a host by name, h1 to hN.
 func (l *Lab) Host(name string) *Host { return &Host{lab: l, Name: name} }

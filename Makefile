@@ -1,0 +1,45 @@
+# Everything that a developer or a user runs. `make help` lists it.
+
+GO          ?= go
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Scenario tests that run side by side, each with a lab of its own.
+LABS        ?= 4
+
+.PHONY: help build test unit scenarios lint demo bench generate clean
+
+help: ## show this
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+build: ## build bin/dovetail
+	$(GO) build -o bin/dovetail ./cmd/dovetail
+
+test: lint unit scenarios ## install what is missing and run every test; needs root
+	@echo "all tests passed"
+
+unit: ## the tests of single packages, with the race detector
+	@./hack/deps.sh test
+	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v '/integration$$')
+
+scenarios: ## the scenarios on real Open vSwitch hosts
+	@./hack/deps.sh test
+	$(GO) test -timeout 15m -parallel $(LABS) ./integration
+
+lint: ## go vet, gofmt and staticcheck
+	@test -z "$$(gofmt -l .)" || { echo "gofmt -w these files:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+demo: build ## show the main job on three hosts; needs root
+	@./hack/deps.sh run
+	@./hack/demo.sh
+
+bench: ## run the benchmarks; needs root and a quiet machine
+	@./hack/deps.sh bench
+	$(GO) run ./integration/bench all
+
+generate: ## write docs/pipeline.md, docs/openapi.json and golden files anew
+	$(GO) test ./pipeline ./rest -update
+
+clean: ## remove what was built, and labs that are left
+	rm -rf bin
+	-$(GO) run ./cmd/dovetail lab down --all
