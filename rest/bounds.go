@@ -58,7 +58,12 @@ func unlimited(path string) bool {
 // serve reads the body, so that a slow sender is cut off and handlers that wait
 // are not: a read deadline that is left behind would end them too.
 func (s *server) serve(w *recorder, r *http.Request) {
-	if r.Method == http.MethodHead {
+	// The API may be open on localhost, where any page in a browser reaches it.
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		writeProblem(w, problem(http.StatusForbidden, "cross-origin", "Forbidden", "a page of another site must not change anything: %v", err))
+		return
+	}
+	if r.Method == http.MethodHead && r.URL.Path != eventsPath { // a stream has no end to wait for
 		r = r.Clone(r.Context()) // net/http drops the body of the answer
 		r.Method = http.MethodGet
 	}
@@ -108,7 +113,7 @@ func (s *server) finish(w *recorder, r *http.Request, m *metrics, start time.Tim
 	took := time.Since(start)
 	m.observe(r.Method, w.status, took)
 	level := s.cfg.Log.Debug()
-	if w.status >= 500 {
+	if w.status >= 500 && w.status != http.StatusGatewayTimeout { // that one is about hosts, and theirs to log
 		level = s.cfg.Log.Warn()
 	}
 	level.Str("method", r.Method).Str("path", clip(r.URL.Path)).Int("status", w.status).Dur("took", took).Str("from", r.RemoteAddr).Msg("request")

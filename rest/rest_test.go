@@ -214,6 +214,10 @@ func TestEveryMistakeHasItsAnswer(t *testing.T) {
 		location, message        string // of the first error
 	}{
 		{name: "nothing there", method: "GET", path: "/v1/nothing", status: 404},
+		{name: "empty part of a path", method: "PUT", path: "/v1//tenants/x", body: `{"spec":{}}`, status: 404},
+		{name: "POST to a stream", method: "POST", path: "/v1/events", status: 405},
+		{name: "another site", method: "PUT", path: ep, body: `{"spec":{"network":"blue"}}`, header: "Origin: https://evil.example", status: 403},
+		{name: "manifest without a type", method: "POST", path: "/v1/apply", body: "kind: Tenant", header: "Content-Type: ", status: 415},
 		{name: "no such method", method: "POST", path: ep, body: `{}`, status: 405},
 		{name: "body too large", method: "PUT", path: ep, body: `{"spec":"` + strings.Repeat("x", 3000) + `"}`, status: 413},
 		{name: "form", method: "PUT", path: ep, body: `{}`, header: "Content-Type: application/x-www-form-urlencoded", status: 415},

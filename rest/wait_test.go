@@ -1,9 +1,11 @@
 package rest_test
 
 import (
+	"bufio"
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -144,6 +146,53 @@ func TestServeEndsWaitsAndStreamsWhenItStops(t *testing.T) {
 		t.Error(err)
 	}
 	eventually(t, func() bool { return world.Readers() == 0 })
+}
+
+// Over TLS it is HTTP/2, where deadlines and flushing are other code.
+func TestServeOverTLS(t *testing.T) {
+	certs := httptest.NewUnstartedServer(nil) // for its certificate
+	certs.EnableHTTP2 = true
+	certs.StartTLS()
+	defer certs.Close()
+	world, st := &resttest.World{}, &resttest.Store{}
+	h, err := rest.New(rest.Config{Intent: st, Realization: world, BodyTimeout: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- rest.Serve(ctx, l, h, certs.TLS.Clone()) }()
+	send := func(method, path, body string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequest(method, "https://"+l.Addr().String()+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := certs.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		return resp
+	}
+	acme := topology.Key{Kind: topology.KindTenant, Name: "acme"}
+	world.Set(acme, pendingOn("h2", ""))
+	if resp := send("PUT", "/v1/tenants/acme?wait=realized&timeout=100ms", `{"spec":{}}`); resp.StatusCode != 504 || resp.ProtoMajor != 2 {
+		t.Errorf("%s %s", resp.Proto, resp.Status)
+	}
+	events := send("GET", "/v1/events", "")
+	eventually(t, func() bool { return world.Readers() == 1 })
+	world.Emit(topology.EventCreated, acme, "", "created")
+	until(t, bufio.NewScanner(events.Body), "id: 1")
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
 }
 
 // eventually waits for a condition; only a hang makes it fail.

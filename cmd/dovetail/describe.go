@@ -66,7 +66,7 @@ func (a *app) describe(ctx context.Context, args []string, tenant string) error 
 	seen := map[string]bool{"TENANT": true, "NAME": true, "PHASE": true, "REASON": true, "AGE": true, "HOST": true, "PORT": true}
 	for _, col := range columns(o.Kind, now) {
 		if !seen[col.title] {
-			line(col.title[:1]+strings.ToLower(strings.ReplaceAll(col.title[1:], "-", " ")), col.cell(o))
+			line(caption(col.title), col.cell(o))
 		}
 	}
 	for i, h := range o.Status.Hosts {
@@ -89,6 +89,15 @@ func (a *app) describe(ctx context.Context, args []string, tenant string) error 
 	return a.printSpec(o)
 }
 
+// caption writes a column's title as one writes in a text.
+func caption(title string) string {
+	switch title {
+	case "VNI", "MTU", "MAC", "ID", "VTEP", "OVS":
+		return title
+	}
+	return title[:1] + strings.ToLower(strings.ReplaceAll(title[1:], "-", " "))
+}
+
 func (a *app) printSpec(o *object) error {
 	var doc struct {
 		Spec map[string]any `json:"spec"`
@@ -99,7 +108,7 @@ func (a *app) printSpec(o *object) error {
 	if len(doc.Spec) == 0 {
 		return nil
 	}
-	y, err := yaml.Marshal(doc)
+	y, err := yaml.Marshal(doc.Spec)
 	if err != nil {
 		return fmt.Errorf("writing the spec: %w", err)
 	}

@@ -48,6 +48,7 @@ func newGetCmd(a *app) *cobra.Command {
 	f.StringVar(&o.network, "network", "", "only endpoints in, or routers that join, this network")
 	f.StringVarP(&o.output, "output", "o", "table", "table, wide, json or yaml; json is what the API says, unchanged")
 	f.BoolVarP(&o.watch, "watch", "w", false, "go on, and show objects again when something happens to them")
+	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "wide", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
