@@ -9,9 +9,15 @@ import (
 	"github.com/gopacket/gopacket/layers"
 )
 
-// icmpQuote is how much of a packet comes up for an ICMP error: the Ethernet
-// header and what the error may quote (RFC 1812, 4.3.2.3).
-const icmpQuote = 14 + 548
+// What an ICMP error quotes of the packet, so that it is at most 576 bytes in IPv4
+// (RFC 1812, 4.3.2.3) and fits the smallest MTU in IPv6 (RFC 4443, 2.4c).
+const (
+	quote4 = 576 - 20 - 8
+	quote6 = 1280 - 40 - 8
+	// icmpQuote is what a switch is asked to send up for that. Open vSwitch may send
+	// more.
+	icmpQuote = 14 + quote6
+)
 
 // ICMPError writes the ICMP error that a router owes for a packet that the
 // icmp-error table sent up: the frame, and the port of the endpoint that gets it.
@@ -38,7 +44,7 @@ func ICMPError(pkt openflow.PacketIn) (port uint32, frame []byte, ok bool) {
 		eth.EthernetType = layers.EthernetTypeIPv4
 		ip := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolICMPv4, SrcIP: src.AsSlice(), DstIP: dst.AsSlice()}
 		icmp := layers.ICMPv4{TypeCode: layers.ICMPv4TypeCode(code)}
-		err = gopacket.SerializeLayers(buf, opts, &eth, &ip, &icmp, gopacket.Payload(packet))
+		err = gopacket.SerializeLayers(buf, opts, &eth, &ip, &icmp, gopacket.Payload(packet[:min(len(packet), quote4)]))
 	case ethIPv6:
 		src, dst := netip.AddrFrom16(wideRegister(pkt.Fields, openflow.Reg8)), sourceOf(packet, 8, 16)
 		if !answerable(src, dst) {
@@ -49,7 +55,7 @@ func ICMPError(pkt openflow.PacketIn) (port uint32, frame []byte, ok bool) {
 		icmp := layers.ICMPv6{TypeCode: layers.ICMPv6TypeCode(code)}
 		if err = icmp.SetNetworkLayerForChecksum(&ip); err == nil {
 			// Four unused bytes precede the quoted packet (RFC 4443, 3.1).
-			err = gopacket.SerializeLayers(buf, opts, &eth, &ip, &icmp, gopacket.Payload(append(make([]byte, 4), packet...)))
+			err = gopacket.SerializeLayers(buf, opts, &eth, &ip, &icmp, gopacket.Payload(append(make([]byte, 4), packet[:min(len(packet), quote6)]...)))
 		}
 	default:
 		return 0, nil, false
