@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -95,8 +96,12 @@ func (a *app) waitAll(ctx context.Context, c *client.Client, keys []topology.Key
 				break
 			}
 			problem, ok := client.AsProblem(err)
-			if !ok || !client.IsNotRealized(err) || time.Since(start) >= timeout {
+			if !ok || !client.IsNotRealized(err) {
 				return err
+			}
+			if time.Since(start) >= timeout {
+				_, why, _ := strings.Cut(problem.Error(), ": ") // before it is how long this part was
+				return fmt.Errorf("not realized within %s: %s", timeout, why)
 			}
 			if len(problem.Unrealized) > 0 && problem.Unrealized[0].Status.Reason != "" {
 				reason = ": " + problem.Unrealized[0].Status.Reason
