@@ -28,7 +28,7 @@ type Problem struct {
 	// Stored says, when waiting failed, that the change itself is committed.
 	Stored bool `json:"stored,omitempty" doc:"The change is stored all the same: only waiting for it failed"`
 	// Unrealized are the objects waited for that are not realized, at most 100.
-	Unrealized []ObjectStatus `json:"unrealized,omitempty" doc:"The objects that are not realized (at most 100)"`
+	Unrealized []ObjectStatus `json:"unrealized,omitempty" doc:"The objects that are not realized (at most 100), each with the hosts that have not acknowledged (at most 20)"`
 
 	headers http.Header
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	stdlog "log"
 	"net"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/rs/zerolog"
 )
 
 // maxConns bounds the connections to the API, idle ones included.
@@ -15,6 +18,12 @@ const maxConns = 4096
 
 // stopWithin is how long requests may take to finish when the server stops.
 const stopWithin = 10 * time.Second
+
+// logging is a handler that lets its server write to its log.
+type logging struct {
+	http.Handler
+	log zerolog.Logger
+}
 
 // Serve serves the handler on the listener until ctx ends, over TLS if cfg is not
 // nil. Then it accepts no more, ends event streams and waits, lets the other
@@ -32,6 +41,9 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, cfg *tls.Config)
 		},
 	}
 	done := make(chan error, 1)
+	if l, ok := h.(logging); ok {
+		srv.ErrorLog = stdlog.New(l.log, "", 0) // of TLS handshakes that failed, say
+	}
 	go func() {
 		if cfg != nil {
 			done <- srv.ServeTLS(l, "", "")

@@ -110,7 +110,11 @@ func New(cfg Config) (http.Handler, error) {
 		writeProblem(w, fromStatus(http.StatusNotFound, fmt.Sprintf("there is nothing at %s; /openapi.json says what there is", clip(r.URL.Path))))
 	})
 	s.router.MethodNotAllowedHandler = http.HandlerFunc(s.methodNotAllowed)
-	return s.bounded()
+	h, err := s.bounded()
+	if err != nil {
+		return nil, fmt.Errorf("rest: the API's metrics: %w", err)
+	}
+	return logging{h, cfg.Log}, nil
 }
 
 // methodNotAllowed says which methods there are (RFC 9110, 15.5.6).

@@ -88,7 +88,7 @@ func (s *server) unrealized(p *Problem, keys []topology.Key) *Problem {
 		}
 		missing++
 		if len(p.Unrealized) < 100 {
-			p.Unrealized = append(p.Unrealized, ObjectStatus{k, st})
+			p.Unrealized = append(p.Unrealized, ObjectStatus{k, onlyMissing(st)})
 		}
 		if len(why) < 3 {
 			why = append(why, explain(k, st))
@@ -99,6 +99,19 @@ func (s *server) unrealized(p *Problem, keys []topology.Key) *Problem {
 	}
 	p.Detail += ": " + strings.Join(why, "; ")
 	return p
+}
+
+// onlyMissing leaves of the hosts those that have not acknowledged, at most 20: a
+// problem is read by people, and an object may concern a thousand hosts.
+func onlyMissing(st topology.Status) topology.Status {
+	var hosts []topology.HostStatus
+	for _, h := range st.Hosts {
+		if !h.Acknowledged && len(hosts) < 20 {
+			hosts = append(hosts, h)
+		}
+	}
+	st.Hosts = hosts
+	return st
 }
 
 // explain says in one line what keeps an object from being realized.

@@ -29,7 +29,7 @@ func TestWaitingTimesOutWithReasons(t *testing.T) {
 	a.shop()
 	a.world.Set(web1, pendingOn("h2", "not connected since yesterday"))
 	p := a.problem(504, "PUT", "/v1/tenants/acme/endpoints/web1?wait=realized&timeout=10ms", `{"spec":{"network":"blue"},"metadata":{"labels":{"new":"yes"}}}`)
-	if !p.Stored || len(p.Unrealized) != 1 || p.Unrealized[0].Object != web1 ||
+	if !p.Stored || len(p.Unrealized) != 1 || len(p.Unrealized[0].Status.Hosts) != 1 || p.Unrealized[0].Status.Hosts[0].Name != "h2" || p.Unrealized[0].Object != web1 ||
 		!strings.Contains(p.Detail, "is stored") || !strings.Contains(p.Detail, "h2: not connected since yesterday") {
 		t.Errorf("%+v", p)
 	}

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/pem"
 	"io"
+	"log"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -124,6 +127,43 @@ func TestEventsAreShownUntilInterrupted(t *testing.T) {
 
 func TestWatchShowsWhatThereIs(t *testing.T) {
 	followed(t, []string{"NAME", "web1", "h1"}, "get", "endpoints", "-t", "acme", "--watch")
+}
+
+// A certificate that the system does not know needs --ca.
+func TestServerWithTLS(t *testing.T) {
+	plain, err := newServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	srv := httptest.NewUnstartedServer(plain.Config.Handler)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	defer srv.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) (string, error) {
+		var out strings.Builder
+		a := &app{in: strings.NewReader(""), out: &out, err: io.Discard}
+		cmd := newRootCmd(a)
+		cmd.SetArgs(append(args, "--server", srv.URL))
+		err := cmd.ExecuteContext(t.Context())
+		if err != nil {
+			return a.oneLine(err), err
+		}
+		return out.String(), nil
+	}
+	if text, err := run("version"); err == nil || !strings.Contains(text, "cannot be trusted") || !strings.Contains(text, "--ca") {
+		t.Errorf("without --ca: %q", text)
+	}
+	if text, err := run("version", "--ca", ca); err != nil || !strings.Contains(text, "v9.9.9") {
+		t.Errorf("with --ca: %q", text)
+	}
+	if text, err := run("version", "--cert", ca); err == nil || !strings.Contains(text, "--cert and --key go together") {
+		t.Errorf("without a key: %q", text)
+	}
 }
 
 // Every command explains itself with an example.
