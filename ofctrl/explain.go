@@ -10,6 +10,8 @@ type explainer struct {
 	base map[*Feed]uint64
 	// same says that nothing changed since then.
 	same bool
+	// refused is what the switch would not have.
+	refused map[openflow.ID]uint64
 }
 
 // explainer is for a comparison after which nothing is left of the past.
@@ -20,7 +22,17 @@ func (s *session) explainer() explainer {
 	if !s.last.compared {
 		return explainer{}
 	}
-	return explainer{base: s.last.acked, same: true}
+	return explainer{base: s.last.acked, same: s.last.settled, refused: s.last.refused}
+}
+
+// had says whether the switch had confirmed an entry.
+func (x *explainer) had(it *item) bool {
+	base, ok := x.base[it.feed]
+	if !ok || it.seq > base {
+		return false
+	}
+	sum, refused := x.refused[it.entry.ID]
+	return !refused || sum != it.entry.Sum
 }
 
 // drift are the differences that we did not make ourselves.
@@ -31,7 +43,7 @@ func (d *differences) drift(x explainer) []Drift {
 	var drift []Drift
 	add := func(kind DriftKind, items []*item) {
 		for _, it := range items {
-			if base, ok := x.base[it.feed]; x.always || ok && it.seq <= base {
+			if x.always || x.had(it) {
 				drift = append(drift, Drift{Kind: kind, ID: it.entry.ID, Owner: it.owner})
 			}
 		}

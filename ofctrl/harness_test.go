@@ -87,8 +87,14 @@ func (r *recorder) all() string {
 	return strings.Join(r.events, "\n")
 }
 
+// failer is what *testing.T and *rapid.T have in common.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // until waits for a condition that holds after a call of the Handler, or a moment later.
-func (r *recorder) until(tb testing.TB, what string, ok func() bool) {
+func (r *recorder) until(tb failer, what string, ok func() bool) {
 	tb.Helper()
 	deadline := time.Now().Add(patience)
 	for !ok() {
@@ -121,7 +127,7 @@ type running struct {
 func serve(tb testing.TB, addr string, change ...func(*Config)) *running {
 	tb.Helper()
 	r := &running{recorder: newRecorder(), tb: tb, reg: prometheus.NewRegistry()}
-	cfg := Config{Handler: r.recorder, Log: zerolog.New(zerolog.NewTestWriter(tb)).Level(zerolog.InfoLevel), Metrics: r.reg}
+	cfg := Config{Handler: r.recorder, Log: zerolog.New(zerolog.NewTestWriter(tb)).Level(zerolog.WarnLevel), Metrics: r.reg}
 	for _, c := range change {
 		c(&cfg)
 	}

@@ -24,6 +24,14 @@ func (m *merger) change(feed *Feed, c *change) {
 
 // all adds what a feed holds.
 func (m *merger) all(feed *Feed, holdings []holding) {
+	if m.index == nil {
+		n := 0
+		for _, h := range holdings {
+			n += len(h.entries)
+		}
+		m.index = make(map[openflow.ID]int, n)
+		m.ops = make([]op, 0, n)
+	}
 	for _, h := range holdings {
 		for i := range h.entries {
 			m.put(addOp(opAdd, feed, h.owner, &h.entries[i]))

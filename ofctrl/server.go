@@ -45,7 +45,9 @@ type plan struct {
 // lastSession is what is known of a switch from its last session.
 type lastSession struct {
 	compared bool // it was as planned at least once
+	settled  bool // it had confirmed all that was sent
 	acked    map[*Feed]uint64
+	refused  map[openflow.ID]uint64 // with the Sum that was refused
 }
 
 const (

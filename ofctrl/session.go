@@ -108,8 +108,13 @@ func (s *session) close() {
 	for _, sub := range s.subs {
 		sub.leave()
 	}
-	if seqs, compared := s.acked.close(); compared {
-		s.last = lastSession{compared: true, acked: seqs}
+	seqs, compared := s.acked.close()
+	switch {
+	case compared:
+		settled := !s.holding && len(s.jobs)+len(s.outstanding) == 0
+		s.last = lastSession{compared: true, settled: settled, acked: seqs, refused: s.refused}
+	case !s.holding:
+		s.last = lastSession{} // repairs were sent, who knows how many arrived
 	}
 }
 
