@@ -67,22 +67,34 @@ func sweep() error {
 
 // world is a lab with a controller.
 type world struct {
-	t    *testing.T
-	lab  *lab.Lab
-	api  *api
-	dir  string
-	rest string
-	ctl  *exec.Cmd
-	log  *os.File
+	t     *testing.T
+	lab   *lab.Lab
+	api   *api
+	dir   string
+	rest  string
+	flags []string
+	ctl   *exec.Cmd
+	log   *os.File
 }
 
 // start makes a lab of hosts and a controller, and waits until all hosts are
 // ready. Both end with the test.
 func start(t *testing.T, hosts int) *world {
 	t.Helper()
+	return startWith(t, hosts, setup{})
+}
+
+// setup says how a world differs from the plain one.
+type setup struct {
+	flags []string                    // more of the controller
+	host  func(w *world, host string) // how a host is pointed at the controller
+}
+
+func startWith(t *testing.T, hosts int, s setup) *world {
+	t.Helper()
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(t.Name()))
-	w := &world{t: t, rest: freeAddress(t)}
+	w := &world{t: t, rest: freeAddress(t), flags: s.flags}
 	name := fmt.Sprintf("t%07x", h.Sum32()>>4)
 	t.Cleanup(func() {
 		if err := lab.Down(name); err != nil {
@@ -109,6 +121,9 @@ func start(t *testing.T, hosts int) *world {
 	})
 	w.startController()
 	for i := 1; i <= hosts; i++ {
+		if s.host != nil {
+			s.host(w, fmt.Sprintf("h%d", i))
+		}
 		path := fmt.Sprintf("/v1/hosts/h%d", i)
 		eventually(t, 30*time.Second, func() error {
 			_, _, err := w.api.do("GET", path, "", nil)
@@ -143,8 +158,8 @@ func freeAddress(t testing.TB) string {
 // startController starts the controller process, on the data that is there.
 func (w *world) startController() {
 	w.t.Helper()
-	w.ctl = exec.Command(binary, "controller", "--data-dir", filepath.Join(w.dir, "data"), "--rest-listen", w.rest,
-		"--ovsdb-listen", net.JoinHostPort(w.lab.Controller.String(), "6640"), "--openflow-listen", net.JoinHostPort(w.lab.Controller.String(), "6653"))
+	w.ctl = exec.Command(binary, append([]string{"controller", "--data-dir", filepath.Join(w.dir, "data"), "--rest-listen", w.rest,
+		"--ovsdb-listen", net.JoinHostPort(w.lab.Controller.String(), "6640"), "--openflow-listen", net.JoinHostPort(w.lab.Controller.String(), "6653")}, w.flags...)...)
 	w.ctl.Stdout, w.ctl.Stderr = w.log, w.log
 	if err := w.ctl.Start(); err != nil {
 		w.t.Fatal(err)

@@ -95,6 +95,7 @@ func (h *Host) addressVTEP() error {
 func (h *Host) StartOVSDB() error {
 	_, err := output(h.env(), "ip", "netns", "exec", h.Namespace(), "ovsdb-server", h.file("conf.db"),
 		"--remote=punix:"+h.file("db.sock"), "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
+		"--private-key=db:Open_vSwitch,SSL,private_key", "--certificate=db:Open_vSwitch,SSL,certificate", "--ca-cert=db:Open_vSwitch,SSL,ca_cert",
 		"--unixctl="+h.file("ovsdb-server.ctl"), "--pidfile="+h.file("ovsdb-server.pid"), "--log-file="+h.file("ovsdb-server.log"),
 		"-vconsole:off", "--no-chdir", "--detach")
 	return err
