@@ -17,15 +17,13 @@ const (
 )
 
 const (
-	// dumpTimeout bounds how long a switch may take to tell all that it has.
-	dumpTimeout = time.Minute
-	// maxRows bounds how much that may be.
+	// maxRows bounds how much a switch may have.
 	maxRows = 1 << 20
 	// minPause is the least time between comparisons because of foreign changes.
 	minPause = time.Second
 )
 
-var errSlowDump = fmt.Errorf("the switch took more than %s to tell what it has", dumpTimeout)
+var errSlowDump = errors.New("the switch took too long to tell what it has")
 
 // checks say when to compare the switch with its plan. session.mu guards it.
 type checks struct {
@@ -129,7 +127,7 @@ func (s *session) beginCompare(b []byte, now time.Time, cause string) []byte {
 	}
 	first := s.xidsFor(3)
 	s.compare = &compare{
-		cause: cause, started: now, deadline: now.Add(dumpTimeout),
+		cause: cause, started: now, deadline: now.Add(s.srv.limits.dump),
 		flows: first, groups: first + 1, meters: first + 2, missing: 3,
 	}
 	b = appendXID(b, openflow.FlowStatsRequest(), first)
