@@ -49,7 +49,7 @@ func documentRegisters(b *strings.Builder) {
 		{RegNetwork, "the VNI of the network that the packet is in"},
 		{RegRouter, "the id of the router that the packet passes"},
 		{RegFlags, fmt.Sprintf("flags: bit %d the neighbour was found, bit %d it is a router, bit %d the address is shared", FlagFound, FlagRouter, FlagShared)},
-		{RegICMP, "type and code of an ICMP error; in flood-remote the page of hosts"},
+		{RegICMP, "type and code of an ICMP error; in flood-remote the page of hosts, in flood-page that of ports"},
 		{RegNextHop6, "the IPv6 address that the neighbour table is asked for (registers 4 to 7)"},
 		{RegSource6, "the router's IPv6 address towards the sender (registers 8 to 11)"},
 		{RegNextHop4, "the IPv4 address that the neighbour table is asked for"},

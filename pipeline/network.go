@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/dovetail-sdn/dovetail/openflow"
 	"github.com/dovetail-sdn/dovetail/topology"
@@ -58,16 +59,41 @@ func floodRemote(b *builder, vni uint32, vteps []netip.Addr) {
 	}
 }
 
-// NetworkLocal is a network on one host that has endpoints of it, at ofports.
+// portsPerPage bounds what one more port changes in the flows of a host that has
+// thousands: the page that the port is on.
+const portsPerPage = 16
+
+// NetworkLocal is a network on one host that has endpoints of it, at ofports,
+// which are sorted.
 func NetworkLocal(n *topology.Network, ofports []uint32) []openflow.Flow {
 	var b builder
-	if len(ofports) == 0 {
-		return nil
+	m := match(network(n.Allocated.VNI))
+	switch {
+	case len(ofports) == 0:
+	case len(ofports) <= portsPerPage:
+		b.add(TableFloodLocal, 100, m, outputs(ofports)...)
+	default:
+		var index []openflow.Action
+		for len(ofports) > 0 {
+			page := uint64(ofports[0] / portsPerPage)
+			k := slices.IndexFunc(ofports, func(p uint32) bool { return uint64(p/portsPerPage) != page })
+			if k < 0 {
+				k = len(ofports)
+			}
+			// A port keeps its page whatever others come and go.
+			b.add(TableFloodPage, 100, match(network(n.Allocated.VNI), RegPage.Uint(page)), outputs(ofports[:k])...)
+			index = append(index, openflow.SetField{FieldValue: RegPage.Uint(page)}, openflow.Resubmit{Table: TableFloodPage})
+			ofports = ofports[k:]
+		}
+		b.add(TableFloodLocal, 100, m, index...)
 	}
+	return b.flows
+}
+
+func outputs(ofports []uint32) []openflow.Action {
 	a := make([]openflow.Action, len(ofports))
 	for i, p := range ofports {
 		a[i] = openflow.Output{Port: p}
 	}
-	b.add(TableFloodLocal, 100, match(network(n.Allocated.VNI)), a...)
-	return b.flows
+	return a
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -149,6 +150,63 @@ func TestARealSwitchAgrees(t *testing.T) {
 			if !slices.Contains(want, l) {
 				t.Errorf("extra:   %s", l)
 			}
+		}
+	}
+}
+
+// However many hosts and ports a network has, each is reached once, and one more
+// port changes only a bounded part of the flows.
+func TestFloodReachesEveryPortOnce(t *testing.T) {
+	for _, n := range []int{1, 16, 17, 500, 4000} {
+		ports := make([]uint32, n)
+		for i := range ports {
+			ports[i] = uint32(10 + 3*i)
+		}
+		flows := NetworkLocal(blue, ports)
+		seen := map[uint32]int{}
+		for _, f := range flows {
+			for _, a := range f.Actions {
+				if o, ok := a.(openflow.Output); ok {
+					seen[o.Port]++
+				}
+			}
+		}
+		for _, p := range ports {
+			if seen[p] != 1 {
+				t.Fatalf("%d ports: port %d is reached %d times", n, p, seen[p])
+			}
+		}
+		if _, err := openflow.Seal("x", flows); err != nil {
+			t.Errorf("%d ports: %v", n, err)
+		}
+		for _, f := range flows {
+			if err := Check(f); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestFloodReachesEveryHostOnce(t *testing.T) {
+	for _, n := range []int{1, 500, 501, 3000} {
+		vteps := make([]netip.Addr, n)
+		for i := range vteps {
+			vteps[i] = netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
+		}
+		flows := Network(blue, Members{VTEPs: vteps})
+		seen := map[[16]byte]int{}
+		for _, f := range flows {
+			for _, a := range f.Actions {
+				if s, ok := a.(openflow.SetField); ok && s.Field == openflow.TunIPv4Dst {
+					seen[s.Value]++
+				}
+			}
+		}
+		if len(seen) != n {
+			t.Errorf("%d hosts: %d are reached", n, len(seen))
+		}
+		if _, err := openflow.Seal("x", flows); err != nil {
+			t.Errorf("%d hosts: %v", n, err)
 		}
 	}
 }

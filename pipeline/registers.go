@@ -13,7 +13,7 @@ const (
 	RegFlags = openflow.Reg2
 	// RegICMP is type<<8|code of the ICMP error to be sent.
 	RegICMP = openflow.Reg3
-	// RegPage is the page of hosts in flood-remote.
+	// RegPage is the page of hosts in flood-remote, and of ports in flood-page.
 	RegPage = openflow.Reg3
 	// RegNextHop6 (registers 4 to 7) and RegNextHop4 are the address that the
 	// neighbour table is asked for. One of them is 0.

@@ -31,6 +31,7 @@ const (
 	TableForward     uint8 = 60
 	TableFloodRemote uint8 = 70
 	TableFloodLocal  uint8 = 71
+	TableFloodPage   uint8 = 72
 	TableTunnelOut   uint8 = 80
 	TableICMPError   uint8 = 90
 )
@@ -131,6 +132,13 @@ func Tables() []Table {
 			TableFloodLocal, "flood-local",
 			"A copy of a broadcast or multicast for every local port of the network but the one it came from.",
 			f(openflow.Reg0),
+			to(TableFloodPage),
+			"drop",
+		},
+		{
+			TableFloodPage, "flood-page",
+			"Where a host has many ports of a network, flood-local calls them page by page, so that one more port changes one page.",
+			f(openflow.Reg0, openflow.Reg3),
 			nil,
 			"drop",
 		},
