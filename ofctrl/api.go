@@ -67,6 +67,8 @@ type Config struct {
 	// Metrics is where the server registers its metrics; nil is nowhere. Two
 	// servers cannot share one.
 	Metrics prometheus.Registerer
+
+	limits limits
 }
 
 func (cfg *Config) setDefaults() {
@@ -76,6 +78,20 @@ func (cfg *Config) setDefaults() {
 	if cfg.AuditInterval <= 0 {
 		cfg.AuditInterval = time.Minute
 	}
+	if cfg.limits == (limits{}) {
+		cfg.limits = defaultLimits()
+	}
+}
+
+// limits bound what a peer can take of our time. Tests have shorter ones.
+type limits struct {
+	handshake time.Duration // until it has said who it is
+	probe     time.Duration // for a session that a newcomer wants to replace
+	dump      time.Duration // to tell all that it has
+}
+
+func defaultLimits() limits {
+	return limits{handshake: 10 * time.Second, probe: time.Second, dump: time.Minute}
 }
 
 // What Handler.Rejected and Handler.Disconnected are told, among other errors.

@@ -127,7 +127,7 @@ func (s *session) beginCompare(b []byte, now time.Time, cause string) []byte {
 	}
 	first := s.xidsFor(3)
 	s.compare = &compare{
-		cause: cause, started: now, deadline: now.Add(s.srv.limits.dump),
+		cause: cause, started: now, deadline: now.Add(s.srv.cfg.limits.dump),
 		flows: first, groups: first + 1, meters: first + 2, missing: 3,
 	}
 	b = appendXID(b, openflow.FlowStatsRequest(), first)
@@ -136,14 +136,14 @@ func (s *session) beginCompare(b []byte, now time.Time, cause string) []byte {
 }
 
 // endCompare plans the next one.
-func (s *session) endCompare(now time.Time) {
+func (s *session) endCompare(now time.Time, repaired bool) {
 	took := now.Sub(s.compare.started)
 	s.compare = nil
 	s.releaseAudit()
 	s.nextAudit = now.Add(jitter(s.srv.cfg.AuditInterval))
 	// A switch that is changed all the time must not be dumped all the time.
 	s.notBefore = now.Add(max(minPause, 4*took))
-	s.poll.reset(now)
+	s.poll.reset(now, repaired)
 	s.nudge()
 }
 

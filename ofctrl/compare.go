@@ -211,7 +211,7 @@ func (s *session) compareNow(now time.Time) (drift []Drift, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.compare
-	defer s.endCompare(now)
+	defer func() { s.endCompare(now, n > 0) }()
 	if c.void {
 		s.suspect = s.suspect || c.cause == causeForeign
 		return nil, 0

@@ -21,6 +21,7 @@ type Feed struct {
 	mu     sync.Mutex
 	seq    uint64
 	owners map[string]owned
+	flows  int // of all owners
 	log    changeLog
 	subs   map[*subscription]struct{}
 }
@@ -58,6 +59,7 @@ func (f *Feed) Set(owner string, entries []openflow.Entry) uint64 {
 	} else {
 		f.owners[owner] = owned{slices.Clone(entries), f.seq}
 	}
+	f.flows += c.flows()
 	f.log.append(c, f.subs)
 	for sub := range f.subs {
 		sub.changed()
@@ -93,6 +95,22 @@ type change struct {
 }
 
 func (c *change) entries() int { return len(c.adds) + len(c.mods) + len(c.dels) }
+
+// flows is how many flows more there are after the change.
+func (c *change) flows() int {
+	n := 0
+	for i := range c.adds {
+		if c.adds[i].ID.Kind == openflow.EntryFlow {
+			n++
+		}
+	}
+	for _, id := range c.dels {
+		if id.Kind == openflow.EntryFlow {
+			n--
+		}
+	}
+	return n
+}
 
 // difference is the change from one set of entries to another.
 func difference(from, to []openflow.Entry) change {

@@ -36,7 +36,7 @@ func (s *Server) serveConn(ctx context.Context, conn net.Conn) {
 // meet learns which switch it is, and makes us its master. Then the plan is
 // claimed, and start must be called.
 func (s *Server) meet(ctx context.Context, h *handshake) (*plan, error) {
-	if err := h.conn.SetDeadline(time.Now().Add(s.limits.handshake)); err != nil {
+	if err := h.conn.SetDeadline(time.Now().Add(s.cfg.limits.handshake)); err != nil {
 		return nil, err
 	}
 	features, err := h.hello()
@@ -78,7 +78,7 @@ func (s *Server) claim(ctx context.Context, dpid uint64) (*plan, error) {
 	if old == nil {
 		return p, nil
 	}
-	alive := old.alive(ctx, s.limits.probe)
+	alive := old.alive(ctx, s.cfg.limits.probe)
 	if !alive {
 		old.end(ErrReplaced)
 		select {

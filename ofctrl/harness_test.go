@@ -127,7 +127,7 @@ type running struct {
 func serve(tb testing.TB, addr string, change ...func(*Config)) *running {
 	tb.Helper()
 	r := &running{recorder: newRecorder(), tb: tb, reg: prometheus.NewRegistry()}
-	cfg := Config{Handler: r.recorder, Log: zerolog.New(zerolog.NewTestWriter(tb)).Level(zerolog.WarnLevel), Metrics: r.reg}
+	cfg := Config{Handler: r.recorder, Log: zerolog.New(zerolog.NewTestWriter(tb)).Level(zerolog.WarnLevel), Metrics: r.reg, limits: defaultLimits()}
 	for _, c := range change {
 		c(&cfg)
 	}

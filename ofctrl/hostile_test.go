@@ -17,7 +17,12 @@ import (
 
 // strangeServer is a server with short limits, and a good switch that is connected.
 func strangeServer(t *testing.T) (r *running, f *Feed) {
-	r = serve(t, "127.0.0.1:0", func(c *Config) { c.EchoInterval = 200 * time.Millisecond; c.Log = zerolog.Nop() })
+	r = serve(t, "127.0.0.1:0", func(c *Config) {
+		c.EchoInterval = 200 * time.Millisecond
+		c.Log = zerolog.Nop()
+		c.limits.handshake = 300 * time.Millisecond
+		c.limits.dump = time.Second
+	})
 	f = NewFeed("f")
 	f.Set("o", seal(t, "o", flow(10, 1, 0)))
 	r.srv.SetPlan(1, "good", []*Feed{f})
@@ -43,7 +48,6 @@ func xid(msg []byte, id uint32) []byte {
 
 func TestStrangers(t *testing.T) {
 	r, f := strangeServer(t)
-	r.srv.limits.handshake = 300 * time.Millisecond
 	features := func(dpid uint64) []byte { return xid(openflow.Features{DatapathID: dpid}.Message(), 2) }
 	for _, c := range []struct {
 		name string
@@ -102,7 +106,6 @@ func rogue(t *testing.T, r *running, dpid uint64) net.Conn {
 
 func TestRogueSwitches(t *testing.T) {
 	r, f := strangeServer(t)
-	r.srv.limits.dump = time.Second
 	big := NewFeed("big")
 	fill(t, big, 30000)
 	// The first dump is asked for with these transaction ids.
@@ -194,8 +197,7 @@ func TestRogueSwitches(t *testing.T) {
 // TestReplacesADeadSession: a switch that comes back while its old connection
 // is dead, which nothing has noticed yet, gets a new session.
 func TestReplacesADeadSession(t *testing.T) {
-	r := serve(t, "127.0.0.1:0")
-	r.srv.limits.probe = 50 * time.Millisecond
+	r := serve(t, "127.0.0.1:0", func(c *Config) { c.limits.probe = 50 * time.Millisecond })
 	f := NewFeed("f")
 	f.Set("o", seal(t, "o", flow(10, 1, 0)))
 	r.srv.SetPlan(5, "s", []*Feed{f})

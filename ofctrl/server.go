@@ -17,7 +17,6 @@ import (
 // Server accepts switches. Its methods are safe for concurrent use.
 type Server struct {
 	cfg     Config
-	limits  limits
 	metrics *metrics
 	// strangers has a place for each connection that has not yet said who it is.
 	strangers chan struct{}
@@ -58,23 +57,11 @@ const (
 	maxAudits    = 4
 )
 
-// limits bound what a peer can take of our time. Tests have shorter ones.
-type limits struct {
-	handshake time.Duration // until it has said who it is
-	probe     time.Duration // for a session that a newcomer wants to replace
-	dump      time.Duration // to tell all that it has
-}
-
-func defaultLimits() limits {
-	return limits{handshake: 10 * time.Second, probe: time.Second, dump: time.Minute}
-}
-
 // NewServer makes a server that knows no switch yet.
 func NewServer(cfg Config) *Server {
 	cfg.setDefaults()
 	return &Server{
 		cfg:       cfg,
-		limits:    defaultLimits(),
 		metrics:   newMetrics(cfg.Metrics),
 		strangers: make(chan struct{}, maxStrangers),
 		audits:    make(chan struct{}, maxAudits),
