@@ -25,6 +25,7 @@ const maxEchoBytes = 4 << 10
 
 var (
 	errSilent = errors.New("no answer to echo requests")
+	errAnswer = errors.New("the host answers")
 	errSlow   = errors.New("a message was begun and not finished in time")
 )
 
@@ -202,7 +203,7 @@ func (p *peer) handleReply(m *message) error {
 		return nil // its caller has given up
 	}
 	if !isNull(m.Error) {
-		c.done <- fmt.Errorf("the host answers: %s", shorten(string(m.Error), 512))
+		c.done <- fmt.Errorf("%w: %s", errAnswer, shorten(string(m.Error), 512))
 		return nil
 	}
 	var err error

@@ -111,6 +111,9 @@ func (ss *session) meet(ctx context.Context) (HostInfo, error) {
 	// The first reply is applied on the read loop: updates that follow it
 	// must not overtake it.
 	if err := ss.peer.call(ctx, "monitor", []any{database, monitorID, monitorRequest}, ss.apply); err != nil {
+		if !errors.Is(err, errAnswer) {
+			return HostInfo{}, err // the session ended, whatever was being done
+		}
 		return HostInfo{}, fmt.Errorf("monitoring: %w", err)
 	}
 	ss.mu.Lock()
