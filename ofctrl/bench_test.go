@@ -56,3 +56,32 @@ func BenchmarkProgram(b *testing.B) {
 	b.ReportMetric(n*float64(b.N)/theirs.Seconds(), "ovs-ofctl-flows/s")
 	b.ReportMetric(ours.Seconds()/theirs.Seconds(), "of-ovs-ofctl")
 }
+
+// BenchmarkLatency is the time from a change to its acknowledgement by a real switch.
+func BenchmarkLatency(b *testing.B) {
+	r := serve(b, "127.0.0.1:0")
+	bridge(b, r.addr)
+	f := NewFeed("f")
+	r.srv.SetPlan(dpid1, "h1", []*Feed{f})
+	r.untilAcked(dpid1, f)
+	acked := make(chan struct{}, 1)
+	r.mu.Lock()
+	r.onAck = func() {
+		select {
+		case acked <- struct{}{}:
+		default:
+		}
+	}
+	r.mu.Unlock()
+	i := 0
+	for b.Loop() {
+		i++
+		seq := f.Set("o", seal(b, "o", flow(10, i, 20)))
+		for {
+			if at, ok := r.srv.Acked(dpid1, f); ok && at >= seq {
+				break
+			}
+			<-acked
+		}
+	}
+}

@@ -108,6 +108,9 @@ func (s *session) nextCheck() time.Time {
 		return s.compare.deadline
 	}
 	next := s.nextAudit
+	if len(s.jobs) > 0 || s.sending != nil {
+		return time.Now().Add(time.Minute) // later: a reply of the switch comes first
+	}
 	if s.suspect && s.notBefore.Before(next) {
 		next = s.notBefore
 	}

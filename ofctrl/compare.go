@@ -190,6 +190,12 @@ func hasID(set map[openflow.ID]struct{}, id openflow.ID) bool {
 
 // finishCompare compares, and begins to repair.
 func (s *session) finishCompare() error {
+	// The switch is not silent while its turn has not come.
+	s.deaf.Store(true)
+	defer func() {
+		s.heard.Store(time.Now().UnixNano())
+		s.deaf.Store(false)
+	}()
 	select {
 	case s.srv.comparing <- struct{}{}:
 		defer func() { <-s.srv.comparing }()

@@ -27,6 +27,7 @@ type recorder struct {
 	events []string
 	drift  []Drift
 	refuse []error
+	onAck  func()
 }
 
 func newRecorder() *recorder {
@@ -44,7 +45,7 @@ func (r *recorder) note(format string, args ...any) {
 
 func (r *recorder) Connected(dpid uint64, _ net.Addr)      { r.note("connected %d", dpid) }
 func (r *recorder) Disconnected(dpid uint64, err error)    { r.note("disconnected %d: %v", dpid, err) }
-func (r *recorder) Acked(uint64)                           { r.wake() }
+func (r *recorder) Acked(uint64)                           { r.ack() }
 func (r *recorder) PacketIn(_ uint64, p openflow.PacketIn) { r.note("packet %x", p.Data) }
 func (r *recorder) Rejected(_ net.Addr, err error)         { r.note("rejected: %v", err) }
 
@@ -60,6 +61,15 @@ func (r *recorder) Drift(_ uint64, d Drift) {
 	r.drift = append(r.drift, d)
 	r.mu.Unlock()
 	r.note("drift %s %q table=%d cookie=%#x", d.Kind, d.Owner, d.ID.Table, d.ID.Cookie)
+}
+
+func (r *recorder) ack() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cond.Broadcast()
+	if r.onAck != nil {
+		r.onAck()
+	}
 }
 
 func (r *recorder) wake() {

@@ -3,8 +3,11 @@ package ofctrl
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/rs/zerolog"
 	"pgregory.net/rapid"
 
 	"github.com/dovetail-sdn/dovetail/openflow"
@@ -96,4 +99,91 @@ func TestSwitchEqualsItsFeeds(t *testing.T) {
 	if r.count("drift") > 0 {
 		t.Errorf("events:\n%s", r.all())
 	}
+}
+
+// TestForeignChangesAreUndone: somebody else changes the switch at any time,
+// among changes of ours, and still the switch has the union of its feeds in the
+// end. Nothing but audits and polling tells the server.
+func TestForeignChangesAreUndone(t *testing.T) {
+	r := serve(t, "127.0.0.1:0", func(c *Config) {
+		c.AuditInterval = 5 * time.Millisecond
+		c.Log = zerolog.Nop()
+	})
+	dpid := uint64(100)
+	rapid.Check(t, func(rt *rapid.T) {
+		dpid++
+		defer r.srv.Forget(dpid)
+		sw := newFakeSwitch(dpid)
+		feeds := []*Feed{NewFeed("0"), NewFeed("1")}
+		r.srv.SetPlan(dpid, "fake", feeds)
+		defer sw.run(r.addr)()
+		for range rapid.IntRange(1, 20).Draw(rt, "steps") {
+			switch rapid.SampledFrom([]string{"set", "set", "foreign", "foreign", "cut", "wait"}).Draw(rt, "step") {
+			case "set":
+				f, o := rapid.IntRange(0, 1).Draw(rt, "feed"), rapid.IntRange(0, 5).Draw(rt, "owner")
+				feeds[f].Set(fmt.Sprint(o), drawEntries(rt, f, o))
+			case "foreign":
+				sw.meddle(rt)
+			case "cut":
+				sw.cut()
+			case "wait":
+				r.untilAcked(dpid, feeds...)
+			}
+		}
+		want := map[openflow.ID]uint64{}
+		for _, f := range feeds {
+			for _, e := range f.Entries() {
+				want[e.ID] = e.Sum
+			}
+		}
+		r.untilAcked(dpid, feeds...)
+		r.until(rt, "the union of the feeds", func() bool { return maps.Equal(sw.state(), want) && len(sw.flowIDs()) == sw.count() })
+	})
+}
+
+// meddle changes the switch as somebody else might.
+func (f *fakeSwitch) meddle(t *rapid.T) {
+	what := rapid.SampledFrom([]string{"delete", "change", "cookie", "clear", "add", "group"}).Draw(t, "what")
+	at := rapid.IntRange(0, 3).Draw(t, "at")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	keys := slices.Sorted(maps.Keys(f.flows))
+	if what != "add" && len(keys) <= at {
+		return
+	}
+	switch what {
+	case "delete":
+		delete(f.flows, keys[at])
+	case "change": // it drops
+		m := f.flows[keys[at]]
+		m.Instructions, m.Sum = nil, 1
+		f.flows[keys[at]] = m
+	case "cookie": // the same cookie, and another match
+		m := f.flows[keys[at]]
+		m.Match, m.Sum = []byte{0, 1, 0, 4, 0, 0, 0, 0}, 1
+		f.flows[fmt.Sprint(m.ID.Table, m.ID.Priority, m.Match)] = m
+	case "clear":
+		clear(f.flows)
+	case "add":
+		m := openflow.FlowMod{ID: openflow.ID{Table: uint8(at), Priority: 9, Cookie: 7}, Match: []byte{0, 1, 0, 4, 0, 0, 0, 0}, Sum: 1}
+		f.flows[fmt.Sprint(m.ID.Table, m.ID.Priority, m.Match)] = m
+	case "group":
+		clear(f.others)
+	}
+}
+
+func (f *fakeSwitch) flowIDs() map[openflow.ID]bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ids := map[openflow.ID]bool{}
+	for _, m := range f.flows {
+		ids[m.ID] = true
+	}
+	return ids
+}
+
+func (f *fakeSwitch) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.flows)
 }

@@ -2,6 +2,7 @@ package ofctrl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"runtime"
@@ -92,9 +93,10 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			return nil
 		}
 		if err != nil {
-			if pause = max(2*pause, 5*time.Millisecond); pause > time.Second {
+			if errors.Is(err, net.ErrClosed) {
 				return fmt.Errorf("accepting OpenFlow connections: %w", err)
 			}
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 			s.cfg.Log.Error().Err(err).Msg("accepting an OpenFlow connection")
 			wait(ctx, pause) // too many open files, mostly: it passes
 			continue

@@ -36,6 +36,7 @@ type session struct {
 	acked ackTable
 
 	heard atomic.Int64 // when a message was last read, in ns since 1970
+	deaf  atomic.Bool  // nothing is read for now
 	probe atomic.Pointer[chan struct{}]
 
 	mu sync.Mutex

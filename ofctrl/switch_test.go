@@ -329,3 +329,43 @@ func TestPackets(t *testing.T) {
 	}
 	r.untilEvent(t, fmt.Sprintf("packet %x", frame))
 }
+
+// TestGenerations: a controller with an older generation id is refused, and one
+// that was replaced notices when it writes.
+func TestGenerations(t *testing.T) {
+	generation := func(id uint64) func(*Config) { return func(c *Config) { c.GenerationID = id } }
+	r1 := serve(t, "127.0.0.1:0", generation(5))
+	r2 := serve(t, "127.0.0.1:0", generation(6))
+	f := NewFeed("f")
+	fill(t, f, 1)
+	r1.srv.SetPlan(dpid1, "h1", []*Feed{f})
+	h := bridge(t, r1.addr)
+	r1.untilAcked(dpid1, f)
+	r2.srv.SetPlan(dpid1, "h1", []*Feed{f})
+	h.Vsctl("set-controller", "br0", "tcp:"+r1.addr, "tcp:"+r2.addr)
+	r2.untilAcked(dpid1, f)
+	f.Set("more", seal(t, "more", flow(10, 5, 0)))
+	r2.untilAcked(dpid1, f)
+	r1.untilEvent(t, "disconnected 17: "+ErrNotMaster.Error())
+	r1.untilEvent(t, "rejected")
+	if !strings.Contains(r1.all(), "stale") {
+		t.Errorf("events:\n%s", r1.all())
+	}
+}
+
+// TestComparesOnlyWithCause: our own changes, however many, are not taken for
+// those of somebody else.
+func TestComparesOnlyWithCause(t *testing.T) {
+	r := serve(t, "127.0.0.1:0")
+	f := NewFeed("f")
+	r.srv.SetPlan(dpid1, "h1", []*Feed{f})
+	bridge(t, r.addr)
+	r.untilAcked(dpid1, f)
+	for i := range 200 {
+		fill(t, f, i)
+	}
+	r.untilAcked(dpid1, f)
+	if st := r.srv.Stats(dpid1); st.Compares != 1 || st.Repairs != 0 {
+		t.Errorf("%+v, want one comparison", st)
+	}
+}

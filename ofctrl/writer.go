@@ -81,6 +81,9 @@ func (s *session) fill(b []byte, now time.Time) ([]byte, error) {
 
 // keepAlive probes a switch that was silent for a while.
 func (s *session) keepAlive(b []byte, now time.Time) ([]byte, error) {
+	if s.deaf.Load() {
+		return b, nil
+	}
 	heard := s.heard.Load()
 	silent := time.Duration(now.UnixNano() - heard)
 	switch {
@@ -99,6 +102,9 @@ func (s *session) keepAlive(b []byte, now time.Time) ([]byte, error) {
 
 // due is when the writer has to look again.
 func (s *session) due() time.Time {
+	if s.deaf.Load() {
+		return time.Now().Add(s.srv.cfg.EchoInterval)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	heard := s.heard.Load()
