@@ -3,7 +3,7 @@
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Scenario tests that run side by side, each with a lab of its own.
-LABS        ?= 4
+LABS        ?= 2
 
 .PHONY: help build test unit scenarios lint demo bench generate clean
 

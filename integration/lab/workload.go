@@ -110,9 +110,6 @@ func (w *Workload) MoveTo(to *Host) error {
 	if strings.HasSuffix(old, "m") {
 		port = strings.TrimSuffix(old, "m")
 	}
-	if err := w.Unplug(); err != nil {
-		return err
-	}
 	if err := script(
 		fmt.Sprintf("ip -n %s link set %s netns %s name %s", from.Namespace(), old, to.Namespace(), port),
 		fmt.Sprintf("ip -n %s link set %s up", to.Namespace(), port),
@@ -126,7 +123,12 @@ func (w *Workload) MoveTo(to *Host) error {
 	if err != nil {
 		return err
 	}
-	return w.Plug()
+	// As in a real migration, both hosts have the port for a while.
+	if err := w.Plug(); err != nil {
+		return err
+	}
+	_, err = from.Vsctl("--no-wait", "--if-exists", "del-port", "br-int", old)
+	return err
 }
 
 // Detach removes the workload.
