@@ -289,7 +289,8 @@ func (s *session) wantAll(w *wanted, acks *[]ack) explainer {
 		holdings, pos := sub.restart()
 		w.add(f, holdings)
 		*acks = append(*acks, ack{sub, pos})
-		x.same = x.same && x.base[f] == pos
+		base, followed := x.base[f]
+		x.same = x.same && followed && base == pos
 	}
 	x.same = x.same && len(x.base) == len(s.subs)
 	return x

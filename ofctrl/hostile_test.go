@@ -157,11 +157,8 @@ func TestRogueSwitches(t *testing.T) {
 		}, "i/o timeout"},
 		{"floods packets", func(conn net.Conn) {
 			go read(conn)
-			go func() {
-				time.Sleep(100 * time.Millisecond) // a flood has a length
-				conn.Close()
-			}()
-			flood([]byte{4, 10, 0, 34, 0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 4, 0, 0, 0, 0, 0, 0})(conn)
+			_, _ = conn.Write(bytes.Repeat([]byte{4, 10, 0, 34, 0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 4, 0, 0, 0, 0, 0, 0}, 5*packetBurst))
+			conn.Close()
 		}, ""},
 		{"another is master", func(conn net.Conn) {
 			_, _ = conn.Write((&openflow.ErrorMsg{Type: 1, Code: 10}).Message())

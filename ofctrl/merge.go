@@ -1,13 +1,18 @@
 package ofctrl
 
-import "github.com/dovetail-sdn/dovetail/openflow"
+import (
+	"slices"
+
+	"github.com/dovetail-sdn/dovetail/openflow"
+)
 
 // merger adds up changes into what has to be done, at most one op for an ID.
 type merger struct {
-	ops   []op
+	ops []op
+	// index is made when more than one feed's whole holdings are merged.
 	index map[openflow.ID]int
-	// existed says for each op whether the switch had the ID before.
-	existed []bool
+	// existed are the IDs that the switch had before.
+	existed map[openflow.ID]struct{}
 }
 
 func (m *merger) change(feed *Feed, c *change) {
@@ -24,17 +29,20 @@ func (m *merger) change(feed *Feed, c *change) {
 
 // all adds what a feed holds.
 func (m *merger) all(feed *Feed, holdings []holding) {
-	if m.index == nil {
-		n := 0
-		for _, h := range holdings {
-			n += len(h.entries)
-		}
-		m.index = make(map[openflow.ID]int, n)
-		m.ops = make([]op, 0, n)
+	n := 0
+	for _, h := range holdings {
+		n += len(h.entries)
 	}
+	first := len(m.ops) == 0
+	m.ops = slices.Grow(m.ops, n)
 	for _, h := range holdings {
 		for i := range h.entries {
-			m.put(addOp(opAdd, feed, h.owner, &h.entries[i]))
+			o := addOp(opAdd, feed, h.owner, &h.entries[i])
+			if first {
+				m.ops = append(m.ops, o) // nothing to merge it with: they differ
+			} else {
+				m.put(o)
+			}
 		}
 	}
 }
@@ -48,13 +56,18 @@ func (m *merger) gone(feed *Feed, ids map[openflow.ID]struct{}) {
 
 func (m *merger) put(o op) {
 	if m.index == nil {
-		m.index = make(map[openflow.ID]int)
+		m.index = make(map[openflow.ID]int, len(m.ops))
+		for i := range m.ops {
+			m.index[m.ops[i].id] = i
+		}
 	}
 	i, ok := m.index[o.id]
 	if !ok {
 		m.index[o.id] = len(m.ops)
 		m.ops = append(m.ops, o)
-		m.existed = append(m.existed, o.kind != opAdd)
+		if o.kind != opAdd {
+			m.exists(o.id)
+		}
 		return
 	}
 	was := &m.ops[i]
@@ -64,14 +77,22 @@ func (m *merger) put(o op) {
 	*was = o
 }
 
+func (m *merger) exists(id openflow.ID) {
+	if m.existed == nil {
+		m.existed = make(map[openflow.ID]struct{})
+	}
+	m.existed[id] = struct{}{}
+}
+
 // result is what has to be done, in order.
 func (m *merger) result() []op {
 	ops := m.ops[:0]
-	for i, o := range m.ops {
+	for _, o := range m.ops {
+		existed := hasID(m.existed, o.id)
 		switch {
-		case o.kind == opDelete && !m.existed[i]:
+		case o.kind == opDelete && !existed:
 			continue // came and went
-		case o.kind != opDelete && m.existed[i]:
+		case o.kind != opDelete && existed:
 			o.kind = opModify
 		case o.kind != opDelete:
 			o.kind = opAdd
