@@ -83,15 +83,16 @@ func (cfg *Config) setDefaults() {
 	}
 }
 
-// limits bound what a peer can take of our time. Tests have shorter ones.
+// limits bound what a peer can take of our time and memory. Tests have lower ones.
 type limits struct {
 	handshake time.Duration // until it has said who it is
 	probe     time.Duration // for a session that a newcomer wants to replace
 	dump      time.Duration // to tell all that it has
+	rows      int           // how many entries that may be
 }
 
 func defaultLimits() limits {
-	return limits{handshake: 10 * time.Second, probe: time.Second, dump: time.Minute}
+	return limits{handshake: 10 * time.Second, probe: time.Second, dump: time.Minute, rows: 1 << 20}
 }
 
 // What Handler.Rejected and Handler.Disconnected are told, among other errors.

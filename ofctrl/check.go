@@ -16,12 +16,8 @@ const (
 	causeAudit   = "audit"
 )
 
-const (
-	// maxRows bounds how much a switch may have.
-	maxRows = 1 << 20
-	// minPause is the least time between comparisons because of foreign changes.
-	minPause = time.Second
-)
+// minPause is the least time between comparisons because of foreign changes.
+const minPause = time.Second
 
 var errSlowDump = errors.New("the switch took too long to tell what it has")
 
@@ -173,8 +169,8 @@ func (s *session) onDump(xid uint32, part openflow.Multipart) (done bool, err er
 		s.onPoll(xid, part)
 		return false, nil
 	}
-	if err == nil && len(c.rows) > maxRows {
-		err = fmt.Errorf("the switch has more than %d entries", maxRows)
+	if err == nil && len(c.rows) > s.srv.cfg.limits.rows {
+		err = fmt.Errorf("the switch has more than %d entries", s.srv.cfg.limits.rows)
 	}
 	if err != nil || part.More {
 		return false, err
