@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -50,6 +51,9 @@ func (h *Host) up(manager string) error {
 	if err := script(
 		"ip netns add "+ns,
 		fmt.Sprintf("ip -n %s link set lo up", ns),
+		// The VTEP's address is on br-ex. Without arp_ignore the kernel answers for it
+		// on ul0 too, with ul0's MAC, and tunnels to the host lose all packets.
+		fmt.Sprintf("ip netns exec %s sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2 net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1", ns),
 		fmt.Sprintf("ip link add ul0 netns %s mtu %d type veth peer name %s netns %s mtu %d", ns, underlayMTU, port, net, underlayMTU),
 		fmt.Sprintf("ip -n %s link set %s master ubr up", net, port),
 		fmt.Sprintf("ip -n %s link set ul0 up", ns),
@@ -128,6 +132,9 @@ func (h *Host) RestartSwitch() error {
 // KillSwitch ends ovs-vswitchd at once (SIGKILL), and waits for that.
 func (h *Host) KillSwitch() error { return h.kill("ovs-vswitchd", syscall.SIGKILL) }
 
+// StopSwitch ends ovs-vswitchd in order (SIGTERM), which takes it seconds.
+func (h *Host) StopSwitch() error { return h.kill("ovs-vswitchd", syscall.SIGTERM) }
+
 // KillOVSDB ends ovsdb-server at once, and waits for that.
 func (h *Host) KillOVSDB() error { return h.kill("ovsdb-server", syscall.SIGKILL) }
 
@@ -139,9 +146,14 @@ func (h *Host) kill(daemon string, sig syscall.Signal) error {
 	if err := syscall.Kill(pid, sig); err != nil {
 		return fmt.Errorf("ending %s of host %s: %w", daemon, h.Name, err)
 	}
-	waitGone(pid)
+	if err := waitGone(pid); err != nil {
+		return fmt.Errorf("ending %s of host %s: %w", daemon, h.Name, err)
+	}
 	// Nobody may have reaped it yet, and then its pid file would say that it runs.
-	return os.Remove(h.file(daemon + ".pid"))
+	if err := os.Remove(h.file(daemon + ".pid")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // PID is the process id of ovs-vswitchd or ovsdb-server; 0 if it does not run.
@@ -154,12 +166,12 @@ func (h *Host) Vsctl(args ...string) (string, error) {
 
 // Ofctl runs ovs-ofctl on the host.
 func (h *Host) Ofctl(args ...string) (string, error) {
-	return output(h.env(), "ovs-ofctl", append([]string{"-O", "OpenFlow13", "--no-names"}, args...)...)
+	return output(h.env(), "ovs-ofctl", append([]string{"--timeout=30", "-O", "OpenFlow13", "--no-names"}, args...)...)
 }
 
 // Appctl runs ovs-appctl on the host's ovs-vswitchd.
 func (h *Host) Appctl(args ...string) (string, error) {
-	return output(h.env(), "ovs-appctl", append([]string{"-t", h.file("ovs-vswitchd.ctl")}, args...)...)
+	return output(h.env(), "ovs-appctl", append([]string{"--timeout=30", "-t", h.file("ovs-vswitchd.ctl")}, args...)...)
 }
 
 // Command is a program in the host's namespace, with the environment that makes
