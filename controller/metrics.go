@@ -1,6 +1,9 @@
 package controller
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/dovetail-sdn/dovetail/ofctrl"
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // metrics count the controller's work.
 type metrics struct {
@@ -32,6 +35,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "dovetail_endpoints_bound", Help: "Endpoints that are bound to a host."}),
 		flushSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "dovetail_flush_seconds", Help: "Time from taking in a batch of changes to having it in the feeds.", Buckets: prometheus.ExponentialBuckets(1e-5, 4, 10)}),
+	}
+	for _, kind := range []ofctrl.DriftKind{ofctrl.DriftMissing, ofctrl.DriftForeign, ofctrl.DriftChanged} {
+		m.drift.WithLabelValues(string(kind)) // 0 is a value too
 	}
 	if r != nil {
 		r.MustRegister(m.fragments, m.compileErrors, m.icmpErrors, m.drift, m.repairs, m.hosts, m.endpoints, m.flushSeconds)

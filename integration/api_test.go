@@ -114,14 +114,18 @@ func endpointPath(id string) string {
 // metric reads the sum of a metric over its labels.
 func (a *api) metric(t testing.TB, name string) float64 {
 	t.Helper()
-	sum := 0.0
+	sum, found := 0.0, false
 	for _, line := range strings.Split(string(a.must(t, "GET", "/metrics", "", nil)), "\n") {
 		var v float64
 		if rest, ok := strings.CutPrefix(line, name); ok && (strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, "{")) {
 			if _, err := fmt.Sscanf(rest[strings.LastIndex(rest, " ")+1:], "%g", &v); err == nil {
 				sum += v
+				found = true
 			}
 		}
+	}
+	if !found && !contains(string(a.must(t, "GET", "/metrics", "", nil)), "# TYPE "+name) {
+		t.Fatalf("there is no metric %s", name)
 	}
 	return sum
 }

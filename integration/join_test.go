@@ -46,7 +46,7 @@ func TestAHostJoinsByItself(t *testing.T) {
 		t.Errorf("the database changed with the second start\nbefore %s\nafter  %s", before, after)
 	}
 	sameFlows(t, flows, w.flows("h1"))
-	if sent := w.api.metric(t, "dovetail_ofctrl_flow_mods_total"); sent != 0 {
+	if sent := w.api.metric(t, "dovetail_openflow_flow_mods_total"); sent != 0 {
 		t.Errorf("the second start sent %g flow-mods", sent)
 	}
 	if got := w.vsctl("h1", "get", "bridge", "br-other", "external_ids:who"); got != "somebody" {

@@ -37,7 +37,7 @@ func TestRestartsLoseNothing(t *testing.T) {
 			sameFlows(t, flows, after)
 			oldest(t, after, time.Since(began))
 		}
-		if sent := w.api.metric(t, "dovetail_ofctrl_flow_mods_total"); sent != 0 {
+		if sent := w.api.metric(t, "dovetail_openflow_flow_mods_total"); sent != 0 {
 			t.Errorf("the controller sent %g flow-mods after its restart", sent)
 		}
 	})
