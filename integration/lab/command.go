@@ -2,14 +2,12 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -32,6 +30,9 @@ func Preflight() error {
 	return nil
 }
 
+// commandTime bounds every program that a lab runs for itself.
+const commandTime = time.Minute
+
 // run runs a program; its output is part of the error.
 func run(name string, args ...string) error {
 	_, err := output(nil, name, args...)
@@ -40,11 +41,17 @@ func run(name string, args ...string) error {
 
 // output runs a program with more environment and returns what it prints.
 func output(env []string, name string, args ...string) (string, error) {
-	cmd := exec.Command(name, args...)
+	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.WaitDelay = time.Second
 	cmd.Env = append(os.Environ(), env...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("no end after %s", commandTime)
+		}
 		return out.String(), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, strings.TrimSpace(errOut.String()))
 	}
 	return strings.TrimRight(out.String(), "\n"), nil
@@ -68,52 +75,4 @@ func namespaces(prefix string) []string {
 		}
 	}
 	return names
-}
-
-func linkExists(name string) bool {
-	_, err := os.Stat("/sys/class/net/" + name)
-	return err == nil
-}
-
-// killRecorded ends the processes whose pid files are in a lab's folder. A pid that
-// meanwhile is another process's is left alone: the lab's folder is part of the
-// command line of all that a lab starts.
-func killRecorded(dir string) {
-	files, _ := filepath.Glob(filepath.Join(dir, "*", "*.pid"))
-	for _, f := range files {
-		if pid := recordedPID(f, dir); pid > 0 {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-			waitGone(pid)
-		}
-	}
-}
-
-// recordedPID reads a pid file; 0 means that no process of the lab has the pid.
-func recordedPID(file, dir string) int {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return 0
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil || pid <= 1 {
-		return 0
-	}
-	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil || !bytes.Contains(cmdline, []byte(dir+"/")) {
-		return 0
-	}
-	return pid
-}
-
-// waitGone waits until a process that was killed has ended.
-func waitGone(pid int) {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
-			return
-		}
-		if i := bytes.LastIndexByte(stat, ')'); i > 0 && len(stat) > i+2 && stat[i+2] == 'Z' {
-			return
-		}
-	}
 }

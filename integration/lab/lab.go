@@ -12,7 +12,6 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -43,6 +42,9 @@ type Config struct {
 	// Manager is the OVSDB target of the hosts; empty means "tcp:CONTROLLER:6640",
 	// the lab's own address in the root namespace.
 	Manager string
+	// Owned labs go with this process: should it end without Down, a later Sweep
+	// removes them. Others stay until somebody calls Down.
+	Owned bool
 	// Progress, if not nil, hears how many hosts are up.
 	Progress func(up, all int)
 }
@@ -57,30 +59,19 @@ type Lab struct {
 	state state
 }
 
-// state is what is written down, so that another process can go on with the lab.
-type state struct {
-	Block     int               `json:"block"`
-	Manager   string            `json:"manager"`
-	Hosts     []string          `json:"hosts"`
-	Workloads map[string]*Entry `json:"workloads"` // by interface id
-}
-
-// Entry is what is written down of a workload.
-type Entry struct {
-	Host      string   `json:"host"`
-	Namespace string   `json:"namespace"`
-	Port      string   `json:"port"`
-	MAC       string   `json:"mac"`
-	Addresses []string `json:"addresses"`
-	Number    int      `json:"number"`
-}
-
 var goodName = regexp.MustCompile(`^[a-z0-9]{1,8}$`)
+
+func checkName(name string) error {
+	if !goodName.MatchString(name) {
+		return fmt.Errorf("lab name %q: use 1 to 8 lower-case letters and digits", name)
+	}
+	return nil
+}
 
 // Up makes a lab. Leftovers of a lab of the same name are removed first.
 func Up(ctx context.Context, cfg Config) (*Lab, error) {
-	if !goodName.MatchString(cfg.Name) {
-		return nil, fmt.Errorf("lab name %q: use 1 to 8 lower-case letters and digits", cfg.Name)
+	if err := checkName(cfg.Name); err != nil {
+		return nil, err
 	}
 	if cfg.Hosts < 1 || cfg.Hosts > MaxHosts {
 		return nil, fmt.Errorf("%d hosts: a lab has 1 to %d", cfg.Hosts, MaxHosts)
@@ -88,12 +79,45 @@ func Up(ctx context.Context, cfg Config) (*Lab, error) {
 	if err := Preflight(); err != nil {
 		return nil, err
 	}
-	if err := Down(cfg.Name); err != nil {
-		return nil, fmt.Errorf("removing what is left of lab %s: %w", cfg.Name, err)
+	if err := makeRoom(cfg.Name); err != nil {
+		return nil, err
 	}
 	l := &Lab{Name: cfg.Name, state: state{Workloads: map[string]*Entry{}}}
-	if err := l.underlay(); err != nil {
+	if err := l.up(ctx, cfg); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("interrupted; the lab was removed: %w", context.Cause(ctx))
+		}
 		return nil, errors.Join(err, Down(cfg.Name))
+	}
+	return l, nil
+}
+
+// makeRoom removes what is left of a lab, or the lab if it belongs to nobody.
+func makeRoom(name string) error {
+	if s, err := readState(name); err == nil && s.Owner != nil && s.Owner.PID != os.Getpid() && s.Owner.alive() {
+		return fmt.Errorf("lab %s belongs to process %d, which still runs: use another name", name, s.Owner.PID)
+	}
+	if err := Down(name); err != nil {
+		return fmt.Errorf("removing what is left of lab %s: %w", name, err)
+	}
+	return nil
+}
+
+func (l *Lab) up(ctx context.Context, cfg Config) (err error) {
+	if err := os.MkdirAll(l.dir(), 0o700); err != nil {
+		return err
+	}
+	if cfg.Owned {
+		if l.state.Owner, err = thisProcess(); err != nil {
+			return err
+		}
+	}
+	// The owner is known from the start, so that a Sweep finds whatever is left.
+	if err := l.save(); err != nil {
+		return err
+	}
+	if err := l.underlay(); err != nil {
+		return fmt.Errorf("making the underlay: %w", err)
 	}
 	if cfg.Manager == "" {
 		cfg.Manager = fmt.Sprintf("tcp:%s:6640", l.Controller)
@@ -103,12 +127,9 @@ func Up(ctx context.Context, cfg Config) (*Lab, error) {
 		l.state.Hosts = append(l.state.Hosts, fmt.Sprintf("h%d", i))
 	}
 	if err := l.save(); err != nil {
-		return nil, errors.Join(err, Down(cfg.Name))
+		return err
 	}
-	if err := l.hostsUp(ctx, cfg); err != nil {
-		return nil, errors.Join(err, Down(cfg.Name))
-	}
-	return l, nil
+	return l.hostsUp(ctx, cfg)
 }
 
 func (l *Lab) hostsUp(ctx context.Context, cfg Config) error {
@@ -137,20 +158,14 @@ func (l *Lab) hostsUp(ctx context.Context, cfg Config) error {
 
 // Open finds a lab that is up.
 func Open(name string) (*Lab, error) {
-	if !goodName.MatchString(name) {
-		return nil, fmt.Errorf("lab name %q: use 1 to 8 lower-case letters and digits", name)
+	if err := checkName(name); err != nil {
+		return nil, err
 	}
-	data, err := os.ReadFile(filepath.Join(Root, name, "state.json"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no lab %s: make it with \"dovetail lab up --name %s\"", name, name)
-	}
+	st, err := readState(name)
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{Name: name}
-	if err := json.Unmarshal(data, &l.state); err != nil {
-		return nil, fmt.Errorf("the state of lab %s is damaged (%w): remove it with \"dovetail lab down --name %s\"", name, err, name)
-	}
+	l := &Lab{Name: name, state: st}
 	l.Controller = l.address(1)
 	return l, nil
 }
@@ -163,7 +178,7 @@ func Names() ([]string, error) {
 	}
 	var names []string
 	for _, d := range dirs {
-		if goodName.MatchString(d.Name()) {
+		if d.IsDir() && goodName.MatchString(d.Name()) {
 			names = append(names, d.Name())
 		}
 	}
@@ -194,34 +209,3 @@ func (l *Lab) dir() string { return filepath.Join(Root, l.Name) }
 func (l *Lab) Folder(name string) string { return filepath.Join(l.dir(), name) }
 
 func (l *Lab) namespace(what string) string { return "dv-" + l.Name + "-" + what }
-
-// save writes the state down. The lock must be held, or the lab not yet shared.
-func (l *Lab) save() error {
-	data, err := json.MarshalIndent(l.state, "", "  ")
-	if err != nil {
-		return err
-	}
-	tmp := filepath.Join(l.dir(), "state.json.new")
-	if err := os.WriteFile(tmp, data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, filepath.Join(l.dir(), "state.json"))
-}
-
-// Down removes a lab, or what is left of it: its processes, by the ids that were
-// written down, its namespaces and its folder. It is no error if there is none.
-func Down(name string) error {
-	if !goodName.MatchString(name) {
-		return fmt.Errorf("lab name %q: use 1 to 8 lower-case letters and digits", name)
-	}
-	dir := filepath.Join(Root, name)
-	killRecorded(dir)
-	var errs []error
-	for _, ns := range namespaces("dv-" + name + "-") {
-		errs = append(errs, run("ip", "netns", "delete", ns))
-	}
-	if linkExists("dv-" + name) {
-		errs = append(errs, run("ip", "link", "delete", "dv-"+name))
-	}
-	return errors.Join(append(errs, os.RemoveAll(dir))...)
-}

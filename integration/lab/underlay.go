@@ -1,30 +1,50 @@
 package lab
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
-	"syscall"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
-// Labs take blocks of 512 addresses from the space that is reserved between
-// providers and their customers (RFC 6598), which a machine hardly has routes for.
-var underlaySpace = netip.MustParsePrefix("100.96.0.0/11")
+// spaces are where labs take blocks of 512 addresses from, in this order: the space
+// between providers and their customers (RFC 6598), which a machine hardly has
+// routes for, that of benchmarks (RFC 2544), and private space (RFC 1918).
+var spaces = []netip.Prefix{
+	netip.MustParsePrefix("100.96.0.0/11"),
+	netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("172.24.0.0/13"),
+}
 
-const (
-	blockBits = 9
-	blocks    = 1 << (32 - 11 - blockBits)
-)
+const blockBits = 9
+
+// block is the prefix of a block, counted through all spaces.
+func block(n int) (netip.Prefix, bool) {
+	for _, s := range spaces {
+		if size := 1 << (32 - blockBits - s.Bits()); n >= size {
+			n -= size
+			continue
+		}
+		return netip.PrefixFrom(plus(s.Addr(), uint32(n)<<blockBits), 32-blockBits), true
+	}
+	return netip.Prefix{}, false
+}
+
+func plus(a netip.Addr, n uint32) netip.Addr {
+	b := a.As4()
+	binary.BigEndian.PutUint32(b[:], binary.BigEndian.Uint32(b[:])+n)
+	return netip.AddrFrom4(b)
+}
 
 // address is the lab's address of a number: 1 is the controller's, 1 + N host N's.
 func (l *Lab) address(n int) netip.Addr {
-	b := underlaySpace.Addr().As4()
-	v := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
-	v += uint32(l.state.Block)<<blockBits + uint32(n)
-	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)})
+	p, _ := block(l.state.Block)
+	return plus(p.Addr(), uint32(n))
 }
 
 func (l *Lab) prefixLen() int { return 32 - blockBits }
@@ -32,10 +52,8 @@ func (l *Lab) prefixLen() int { return 32 - blockBits }
 // underlay makes the network between the hosts: a bridge in a namespace of its
 // own, with a veth pair to the root namespace.
 func (l *Lab) underlay() error {
-	if err := os.MkdirAll(l.dir(), 0o700); err != nil {
-		return err
-	}
-	unlock, err := lockBlocks()
+	// Labs that start at once must not take the same addresses.
+	unlock, err := lockFile(filepath.Join(Root, ".lock"))
 	if err != nil {
 		return err
 	}
@@ -58,36 +76,44 @@ func (l *Lab) underlay() error {
 	)
 }
 
-// lockBlocks keeps labs that start at once from taking the same addresses.
-func lockBlocks() (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(Root, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+// freeBlock is a block for which the machine has no address and no route but those
+// that are meant for the rest of the world.
+func freeBlock() (int, error) {
+	taken, err := routes()
+	if err != nil {
+		return 0, fmt.Errorf("reading the machine's routes: %w", err)
+	}
+	for n := 0; ; n++ {
+		b, ok := block(n)
+		if !ok {
+			return 0, errors.New("no addresses are free for a lab: remove labs with \"dovetail lab down --all\"")
+		}
+		if !slices.ContainsFunc(taken, b.Overlaps) {
+			return n, nil
+		}
+	}
+}
+
+// routes are the destinations that the machine has routes for, in every table; those
+// of its own addresses are among them.
+func routes() ([]netip.Prefix, error) {
+	list, err := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return func() { _ = f.Close() }, nil
-}
-
-// freeBlock is a block in which the machine has no address.
-func freeBlock() (int, error) {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return 0, err
-	}
-	for b := range blocks {
-		l := Lab{state: state{Block: b}}
-		block := netip.PrefixFrom(l.address(0), l.prefixLen())
-		taken := false
-		for _, a := range addrs {
-			if p, err := netip.ParsePrefix(a.String()); err == nil && p.Masked().Overlaps(block) {
-				taken = true
-			}
+	var taken []netip.Prefix
+	for _, r := range list {
+		if r.Dst == nil {
+			continue
 		}
-		if !taken {
-			return b, nil
+		p, err := netip.ParsePrefix(r.Dst.String())
+		if err != nil {
+			return nil, err
+		}
+		// Half of the world, as VPNs route it, is as good as a default route.
+		if p.Bits() >= 8 {
+			taken = append(taken, p.Masked())
 		}
 	}
-	return 0, fmt.Errorf("no free block of addresses in %s: remove labs with \"dovetail lab down --all\"", underlaySpace)
+	return taken, nil
 }

@@ -16,7 +16,7 @@ type AttachConfig struct {
 	MAC         string
 	Addresses   []netip.Prefix
 	Gateways    []netip.Addr
-	MTU         int
+	MTU         int // bytes; 0 means 1,450, which fits through VXLAN on any Ethernet
 }
 
 // Workload is a namespace with an interface eth0 whose other end is a port of a
@@ -41,72 +41,60 @@ func (l *Lab) Attach(host *Host, cfg AttachConfig) (*Workload, error) {
 
 // enter writes a workload down before it is made, so that Down finds it.
 func (l *Lab) enter(host *Host, cfg AttachConfig) (*Workload, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if e := l.state.Workloads[cfg.InterfaceID]; e != nil {
-		return nil, fmt.Errorf("%s is attached already, to host %s", cfg.InterfaceID, e.Host)
-	}
-	n := 1
-	for _, e := range l.state.Workloads {
-		n = max(n, e.Number+1)
-	}
-	e := &Entry{Host: host.Name, Namespace: l.namespace(fmt.Sprintf("w%d", n)), Port: fmt.Sprintf("w%d", n), MAC: cfg.MAC, Number: n}
+	w := &Workload{lab: l, ID: cfg.InterfaceID, entry: &Entry{Host: host.Name, MAC: cfg.MAC}}
 	for _, a := range cfg.Addresses {
-		e.Addresses = append(e.Addresses, a.Addr().String())
+		w.entry.Addresses = append(w.entry.Addresses, a.Addr().String())
 	}
-	l.state.Workloads[cfg.InterfaceID] = e
-	return &Workload{lab: l, ID: cfg.InterfaceID, entry: e}, l.save()
+	return w, l.update(func(workloads map[string]*Entry) error {
+		if e := workloads[cfg.InterfaceID]; e != nil {
+			return fmt.Errorf("%s is attached already, to host %s", cfg.InterfaceID, e.Host)
+		}
+		n := 1
+		for _, e := range workloads {
+			n = max(n, e.Number+1)
+		}
+		w.entry.Number, w.entry.Port = n, fmt.Sprintf("w%d", n)
+		w.entry.Namespace = l.namespace(w.entry.Port)
+		workloads[cfg.InterfaceID] = w.entry
+		return nil
+	})
 }
 
+// build makes the workload's namespace and interface, and plugs it in.
 func (w *Workload) build(host *Host, cfg AttachConfig) error {
-	ns := w.Namespace()
-	lines := []string{
-		"ip netns add " + ns,
-		fmt.Sprintf("ip -n %s link set lo up", ns),
-		// Addresses are unique by the store; nobody has to look for duplicates.
-		fmt.Sprintf("ip netns exec %s sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0 net.ipv6.conf.default.router_solicitations=0", ns),
-		fmt.Sprintf("ip link add eth0 netns %s address %s mtu %d type veth peer name %s netns %s", ns, cfg.MAC, cfg.MTU, w.entry.Port, host.Namespace()),
-		fmt.Sprintf("ip netns exec %s ethtool -K eth0 tx off >/dev/null", ns),
-	}
-	for _, a := range cfg.Addresses {
-		nodad := ""
-		if a.Addr().Is6() {
-			nodad = " nodad"
-		}
-		lines = append(lines, fmt.Sprintf("ip -n %s addr add %s dev eth0%s", ns, a, nodad))
-	}
-	lines = append(lines, fmt.Sprintf("ip -n %s link set eth0 up", ns), fmt.Sprintf("ip -n %s link set %s up", host.Namespace(), w.entry.Port))
-	for _, g := range cfg.Gateways {
-		family := "-4"
-		if g.Is6() {
-			family = "-6"
-		}
-		lines = append(lines, fmt.Sprintf("ip %s -n %s route add default via %s dev eth0", family, ns, g))
-	}
-	if err := script(lines...); err != nil {
+	e := w.Entry()
+	if err := run("ip", "netns", "add", e.Namespace); err != nil {
 		return err
+	}
+	if err := makeLink(e.Namespace, host.Namespace(), e.Port, cfg); err != nil {
+		return fmt.Errorf("making the interface of %s: %w", w.ID, err)
 	}
 	return w.Plug()
 }
 
 // Plug adds the workload's port to br-int and says whose it is.
 func (w *Workload) Plug() error {
-	_, err := w.Host().Vsctl("--no-wait", "--may-exist", "add-port", "br-int", w.entry.Port,
-		"--", "set", "Interface", w.entry.Port, "external_ids:iface-id="+w.ID, `external_ids:attached-mac="`+w.entry.MAC+`"`)
+	e := w.Entry()
+	_, err := w.Host().Vsctl("--no-wait", "--may-exist", "add-port", "br-int", e.Port,
+		"--", "set", "Interface", e.Port, "external_ids:iface-id="+w.ID, `external_ids:attached-mac="`+e.MAC+`"`)
 	return err
 }
 
 // Unplug removes the workload's port from br-int.
 func (w *Workload) Unplug() error {
-	_, err := w.Host().Vsctl("--no-wait", "--if-exists", "del-port", "br-int", w.entry.Port)
+	return w.Host().removePort(w.Port())
+}
+
+func (h *Host) removePort(port string) error {
+	_, err := h.Vsctl("--no-wait", "--if-exists", "del-port", "br-int", port)
 	return err
 }
 
 // MoveTo moves the workload's interface to another host, as a live migration
 // does at its end: the namespace stays, its other end appears elsewhere.
 func (w *Workload) MoveTo(to *Host) error {
-	from := w.Host()
-	old, port := w.entry.Port, w.entry.Port+"m"
+	from, old := w.Host(), w.Port()
+	port := old + "m"
 	if strings.HasSuffix(old, "m") {
 		port = strings.TrimSuffix(old, "m")
 	}
@@ -116,34 +104,30 @@ func (w *Workload) MoveTo(to *Host) error {
 	); err != nil {
 		return err
 	}
-	w.lab.mu.Lock()
-	w.entry.Host, w.entry.Port = to.Name, port
-	err := w.lab.save()
-	w.lab.mu.Unlock()
-	if err != nil {
+	if err := w.lab.update(func(map[string]*Entry) error {
+		w.entry.Host, w.entry.Port = to.Name, port
+		return nil
+	}); err != nil {
 		return err
 	}
 	// As in a real migration, both hosts have the port for a while.
 	if err := w.Plug(); err != nil {
 		return err
 	}
-	_, err = from.Vsctl("--no-wait", "--if-exists", "del-port", "br-int", old)
-	return err
+	return from.removePort(old)
 }
 
-// Detach removes the workload.
+// Detach removes the workload, and ends what still runs in it.
 func (w *Workload) Detach() error {
-	errs := []error{w.Unplug()}
-	if slices.Contains(namespaces(w.Namespace()), w.Namespace()) {
-		errs = append(errs, script(
-			// The interface goes at once; a namespace alone would take its time.
-			fmt.Sprintf("ip -n %s link delete eth0 2>/dev/null || true", w.Namespace()),
-			"ip netns delete "+w.Namespace()))
+	ns := w.Namespace()
+	errs := []error{w.Unplug(), killAll(inhabitants([]string{ns}))}
+	if slices.Contains(namespaces(ns), ns) {
+		errs = append(errs, removeLink(ns), deleteNamespace(ns))
 	}
-	w.lab.mu.Lock()
-	defer w.lab.mu.Unlock()
-	delete(w.lab.state.Workloads, w.ID)
-	return errors.Join(append(errs, w.lab.save())...)
+	return errors.Join(append(errs, w.lab.update(func(workloads map[string]*Entry) error {
+		delete(workloads, w.ID)
+		return nil
+	}))...)
 }
 
 // Workload finds a workload by its interface id.
@@ -168,43 +152,28 @@ func (l *Lab) Workloads() map[string]Entry {
 	return list
 }
 
+// Entry is what is written down of the workload now.
+func (w *Workload) Entry() Entry {
+	w.lab.mu.Lock()
+	defer w.lab.mu.Unlock()
+	return *w.entry
+}
+
 // Namespace is the workload's network namespace.
-func (w *Workload) Namespace() string { return w.entry.Namespace }
+func (w *Workload) Namespace() string { return w.Entry().Namespace }
 
 // Host is where the workload is.
-func (w *Workload) Host() *Host { return w.lab.Host(w.entry.Host) }
+func (w *Workload) Host() *Host { return w.lab.Host(w.Entry().Host) }
 
 // Port is the name of the workload's port on br-int.
-func (w *Workload) Port() string { return w.entry.Port }
+func (w *Workload) Port() string { return w.Entry().Port }
 
 // MAC is the workload's Ethernet address.
-func (w *Workload) MAC() string { return w.entry.MAC }
+func (w *Workload) MAC() string { return w.Entry().MAC }
 
 // Command is a program in the workload's namespace.
 func (w *Workload) Command(args ...string) *exec.Cmd {
 	cmd := exec.Command("ip", append([]string{"netns", "exec", w.Namespace()}, args...)...)
 	cmd.Env = os.Environ()
 	return cmd
-}
-
-// InternalPort is a port without a workload behind it, for tests of many.
-type InternalPort struct{ Name, InterfaceID string }
-
-// AddInternalPorts adds internal ports to br-int in one transaction.
-func (h *Host) AddInternalPorts(ports []InternalPort) error {
-	if len(ports) == 0 {
-		return nil
-	}
-	args := []string{"--no-wait"}
-	for _, p := range ports {
-		args = append(args, "--", "add-port", "br-int", p.Name, "--", "set", "interface", p.Name, "type=internal", "external_ids:iface-id="+p.InterfaceID)
-	}
-	// One command line has its limits.
-	const per = 300 * 13
-	for i := 1; i < len(args); i += per {
-		if _, err := h.Vsctl(append([]string{"--no-wait"}, args[i:min(i+per, len(args))]...)...); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,101 +1,32 @@
 package lab
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
-// Inside runs f with the calling thread in a namespace. Sockets that f makes stay
-// there; goroutines that it starts do not.
-func Inside(namespace string, f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		// The thread is not unlocked, so that it ends with the goroutine: it never
-		// serves others in a wrong namespace.
-		runtime.LockOSThread()
-		ns, err := netns.GetFromPath(filepath.Join("/run/netns", namespace))
-		if err != nil {
-			done <- fmt.Errorf("opening namespace %s: %w", namespace, err)
-			return
-		}
-		defer func() { _ = ns.Close() }()
-		if err := netns.Set(ns); err != nil {
-			done <- fmt.Errorf("entering namespace %s: %w", namespace, err)
-			return
-		}
-		done <- f()
-	}()
-	return <-done
-}
-
-// Send sends an Ethernet frame from the workload's interface, whatever it says.
-func (w *Workload) Send(frame []byte) error {
-	return Inside(w.Namespace(), func() error {
-		ifc, err := net.InterfaceByName("eth0")
-		if err != nil {
-			return err
-		}
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = unix.Close(fd) }()
-		return unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: ifc.Index, Halen: 6})
-	})
-}
-
-// TCP opens a connection from w to an address of another workload, which listens
-// for it, and sends bytes both ways.
-func (w *Workload) TCP(to *Workload, addr netip.Addr, timeout time.Duration) error {
-	var ln net.Listener
-	err := Inside(to.Namespace(), func() (err error) {
-		ln, err = net.Listen("tcp", netip.AddrPortFrom(addr, 0).String())
-		return err
-	})
+// Ping sends echo requests until one is answered, or ctx ends.
+func (w *Workload) Ping(ctx context.Context, to netip.Addr) error {
+	p, err := w.NewPinger(to, 100*time.Millisecond)
 	if err != nil {
-		return fmt.Errorf("listening at %s: %w", addr, err)
-	}
-	defer func() { _ = ln.Close() }()
-	go func() {
-		c, err := ln.Accept()
-		if err != nil {
-			return
-		}
-		defer func() { _ = c.Close() }()
-		buf := make([]byte, 4096)
-		if n, err := c.Read(buf); err == nil {
-			_, _ = c.Write(buf[:n])
-		}
-	}()
-	return Inside(w.Namespace(), func() error {
-		c, err := net.DialTimeout("tcp", ln.Addr().String(), timeout)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = c.Close() }()
-		if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
-			return err
-		}
-		if _, err := c.Write([]byte("hello")); err != nil {
-			return err
-		}
-		buf := make([]byte, 5)
-		_, err = c.Read(buf)
 		return err
-	})
+	}
+	defer p.Stop()
+	select {
+	case <-p.heard:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s does not reach %s: %w", w.ID, to, ctx.Err())
+	}
 }
 
 // Pinger sends ICMP echo requests at an interval and counts the replies.
@@ -106,6 +37,7 @@ type Pinger struct {
 	sent    atomic.Int64
 	replied atomic.Int64
 	stop    chan struct{}
+	heard   chan struct{} // closed by the first reply
 	work    sync.WaitGroup
 
 	mu      sync.Mutex
@@ -119,7 +51,7 @@ var pingerID atomic.Uint32
 
 // NewPinger starts a pinger. Stop must be called.
 func (w *Workload) NewPinger(to netip.Addr, interval time.Duration) (*Pinger, error) {
-	p := &Pinger{to: to, id: uint16(os.Getpid()) ^ uint16(pingerID.Add(1)*7919), stop: make(chan struct{}), seen: map[uint16]bool{}}
+	p := &Pinger{to: to, id: uint16(os.Getpid()) ^ uint16(pingerID.Add(1)*7919), stop: make(chan struct{}), heard: make(chan struct{}), seen: map[uint16]bool{}}
 	err := Inside(w.Namespace(), func() (err error) {
 		family, proto := unix.AF_INET, unix.IPPROTO_ICMP
 		if to.Is6() {
@@ -135,7 +67,7 @@ func (w *Workload) NewPinger(to netip.Addr, interval time.Duration) (*Pinger, er
 		return nil, errors.Join(err, unix.Close(p.fd))
 	}
 	p.work.Go(func() { p.send(interval) })
-	p.work.Go(p.receive)
+	p.work.Go(func() { p.receive(p.stop) })
 	return p, nil
 }
 
@@ -143,16 +75,17 @@ func (p *Pinger) send(interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
+		seq := uint16(p.sent.Add(1))
+		p.mu.Lock()
+		delete(p.seen, seq)
+		p.mu.Unlock()
+		// What cannot be sent is a packet lost.
+		_ = unix.Sendto(p.fd, p.request(seq), 0, p.sockaddr())
 		select {
 		case <-p.stop:
 			return
 		case <-tick.C:
 		}
-		seq := uint16(p.sent.Add(1))
-		p.mu.Lock()
-		delete(p.seen, seq)
-		p.mu.Unlock()
-		_ = unix.Sendto(p.fd, p.request(seq), 0, p.sockaddr())
 	}
 }
 
@@ -183,7 +116,7 @@ func (p *Pinger) request(seq uint16) []byte {
 	return b
 }
 
-func (p *Pinger) receive() {
+func (p *Pinger) receive(stop <-chan struct{}) {
 	buf := make([]byte, 2048)
 	reply := byte(0)
 	if p.to.Is6() {
@@ -191,16 +124,16 @@ func (p *Pinger) receive() {
 	}
 	for {
 		select {
-		case <-p.stop:
+		case <-stop:
 			return
 		default:
 		}
 		n, _, err := unix.Recvfrom(p.fd, buf, 0)
 		if err != nil {
-			if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) {
-				continue
+			if errors.Is(err, unix.EBADF) {
+				return
 			}
-			return
+			continue // the time-out, or that the interface is away for a while
 		}
 		b := buf[:n]
 		if p.to.Is4() {
@@ -226,6 +159,7 @@ func (p *Pinger) got(seq uint16) {
 	now := time.Now()
 	if p.first.IsZero() {
 		p.first = now
+		close(p.heard)
 	} else {
 		p.longest = max(p.longest, now.Sub(p.last))
 	}
@@ -261,15 +195,14 @@ func (p *Pinger) Stop() (sent, lost int, longest time.Duration) {
 // drain takes replies to the last requests.
 func (p *Pinger) drain() {
 	end := time.Now().Add(time.Second)
-	p.stop = make(chan struct{})
-	done := make(chan struct{})
+	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		p.receive()
+		p.receive(stop)
 	}()
 	for p.replied.Load() < p.sent.Load() && time.Now().Before(end) {
 		time.Sleep(time.Millisecond)
 	}
-	close(p.stop)
+	close(stop)
 	<-done
 }
