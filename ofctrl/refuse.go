@@ -152,13 +152,6 @@ func (s *session) later(at int) map[openflow.ID]bool {
 	return ids
 }
 
-// queued says whether a job that was not yet sent is about an ID.
-func (s *session) queued(id openflow.ID) bool {
-	return slices.ContainsFunc(s.jobs, func(j *job) bool {
-		return slices.ContainsFunc(j.ops, func(o op) bool { return o.id == id })
-	})
-}
-
 // replay sends the refused part of the bundle outstanding[at] again as plain
 // messages, so that one bad entry does not stop the others. What batches after
 // it were about stays as those left it.
