@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -40,7 +41,7 @@ func newLabCmd() *cobra.Command {
 		},
 	}
 	c.PersistentFlags().StringVar(&l.name, "name", "lab", "name of the lab; several can be up at once")
-	c.AddCommand(l.up(), l.attach(), l.detach(), l.exec(), l.tool("ofctl", "ovs-ofctl", "dump-flows br-int"), l.tool("vsctl", "ovs-vsctl", "show"),
+	c.AddCommand(l.up(), l.attach(), l.detach(), l.exec(), l.tool("ofctl", "ovs-ofctl", "dump-flows"), l.tool("vsctl", "ovs-vsctl", "show"),
 		l.tool("appctl", "ovs-appctl", "dpctl/dump-flows"), l.list(), l.down())
 	return c
 }
@@ -71,7 +72,7 @@ func (l *labApp) up() *cobra.Command {
 }
 
 func (l *labApp) exec() *cobra.Command {
-	return &cobra.Command{
+	return commandArgs(&cobra.Command{
 		Use:   "exec NAME -- COMMAND [ARG ...]",
 		Short: "Run a command in a workload (TENANT/ENDPOINT) or on a host (hN)",
 		Example: "  dovetail lab exec acme/web1 -- ping -c 3 10.0.0.12\n" +
@@ -91,12 +92,12 @@ func (l *labApp) exec() *cobra.Command {
 			}
 			return l.run(w.Command(args[1:]...))
 		},
-	}
+	})
 }
 
 // tool runs one of Open vSwitch's programs against a host of the lab.
 func (l *labApp) tool(use, program, example string) *cobra.Command {
-	return &cobra.Command{
+	return commandArgs(&cobra.Command{
 		Use:     use + " HOST -- ARG ...",
 		Short:   "Run " + program + " for a host",
 		Example: fmt.Sprintf("  dovetail lab %s h1 -- %s", use, example),
@@ -112,20 +113,15 @@ func (l *labApp) tool(use, program, example string) *cobra.Command {
 			}
 			rest := args[1:]
 			if program == "ovs-ofctl" {
-				rest = withBridge(rest)
+				bridges, err := h.Vsctl("list-br")
+				if err != nil {
+					return err
+				}
+				rest = withBridge(rest, strings.Fields(bridges))
 			}
 			return l.run(h.Tool(program, rest...))
 		},
-	}
-}
-
-// withBridge adds br-int where ovs-ofctl wants a bridge and none is given.
-func withBridge(args []string) []string {
-	last := args[len(args)-1]
-	if len(args) == 1 || strings.HasPrefix(last, "-") && !strings.Contains(strings.Join(args, " "), "br-") {
-		return append(slices.Clone(args), "br-int")
-	}
-	return args
+	})
 }
 
 // run runs a command for the user; its exit code becomes ours.
@@ -133,10 +129,21 @@ func (l *labApp) run(cmd *exec.Cmd) error {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = l.in, l.out, l.err
 	err := cmd.Run()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return exitCode(exit.ExitCode())
+	if !errors.As(err, &exit) {
+		return err
 	}
-	return err
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return exitCode(128 + int(status.Signal())) // as a shell says it
+	}
+	return exitCode(exit.ExitCode())
+}
+
+// commandArgs explains the one mistake that everybody makes.
+func commandArgs(c *cobra.Command) *cobra.Command {
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fmt.Errorf("%w: put -- before the command that is to be run, as in: %s", err, strings.TrimSpace(strings.Split(c.Example, "\n")[0]))
+	})
+	return c
 }
 
 // exitCode is the end of a command that has said itself what is wrong.
@@ -180,7 +187,7 @@ func (l *labApp) list() *cobra.Command {
 }
 
 func (l *labApp) down() *cobra.Command {
-	var all bool
+	var all, left bool
 	c := &cobra.Command{
 		Use:     "down",
 		Short:   "Remove a lab, or what is left of one",
@@ -190,6 +197,13 @@ func (l *labApp) down() *cobra.Command {
 			if os.Geteuid() != 0 {
 				return errors.New("a lab is made of network namespaces: run this as root")
 			}
+			if left {
+				swept, err := lab.Sweep()
+				for _, name := range swept {
+					_, _ = fmt.Fprintf(l.out, "Lab %s is removed.\n", name)
+				}
+				return err
+			}
 			names := []string{l.name}
 			if all {
 				var err error
@@ -197,8 +211,12 @@ func (l *labApp) down() *cobra.Command {
 					return err
 				}
 			}
+			p := newProgress(l.err)
 			for _, name := range names {
-				if err := lab.Down(name); err != nil {
+				p.show("removing lab %s", name)
+				err := lab.Down(name)
+				p.end()
+				if err != nil {
 					return fmt.Errorf("removing lab %s: %w", name, err)
 				}
 			}
@@ -206,5 +224,7 @@ func (l *labApp) down() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "remove all labs")
+	c.Flags().BoolVar(&left, "left", false, "remove labs of tests and benchmarks that were killed, and no others")
+	c.MarkFlagsMutuallyExclusive("all", "left")
 	return c
 }

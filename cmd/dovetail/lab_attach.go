@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,9 @@ func (l *labApp) attach() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := l.provisioned(cmd.Context(), lb, h, wait); err != nil {
+				return err
+			}
 			if _, err := lb.Attach(h, cfg); err != nil {
 				return err
 			}
@@ -49,6 +53,30 @@ func (l *labApp) attach() *cobra.Command {
 	c.Flags().StringVar(&host, "host", "h1", "host of the lab")
 	c.Flags().DurationVar(&wait, "wait", 15*time.Second, "how long to wait until packets flow; 0 for not at all")
 	return c
+}
+
+// provisioned waits until the controller has made the host's bridge.
+func (l *labApp) provisioned(ctx context.Context, lb *lab.Lab, h *lab.Host, wait time.Duration) error {
+	p := newProgress(l.err)
+	defer p.end()
+	for start := time.Now(); ; {
+		bridges, err := h.Vsctl("list-br")
+		if err != nil {
+			return err
+		}
+		if slices.Contains(strings.Fields(bridges), "br-int") {
+			return nil
+		}
+		if time.Since(start) >= wait {
+			return fmt.Errorf("host %s has no br-int: no controller that listens at %s has provisioned it", h.Name, lb.Manager())
+		}
+		p.show("waiting until the controller has provisioned %s", h.Name)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // describe is what a container runtime would ask the controller.

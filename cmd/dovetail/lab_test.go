@@ -1,0 +1,59 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestWithBridge(t *testing.T) {
+	for args, want := range map[string]string{
+		"dump-flows":                               "dump-flows br-int",
+		"dump-flows table=60":                      "dump-flows br-int table=60",
+		"dump-flows ip":                            "dump-flows br-int ip",
+		"dump-flows br-int table=60":               "dump-flows br-int table=60",
+		"dump-flows br-ex":                         "dump-flows br-ex",
+		"dump-flows br-missing":                    "dump-flows br-missing",
+		"dump-flows mine":                          "dump-flows mine",
+		"dump-flows tcp:127.0.0.1:6653":            "dump-flows tcp:127.0.0.1:6653",
+		"dump-flows tcp,tp_dst=80":                 "dump-flows br-int tcp,tp_dst=80",
+		"--no-stats dump-flows":                    "--no-stats dump-flows br-int",
+		"dump-flows --no-stats":                    "dump-flows br-int --no-stats",
+		"dump-flows --no-stats br-int table=1":     "dump-flows --no-stats br-int table=1",
+		"-O OpenFlow15 dump-groups":                "-O OpenFlow15 dump-groups br-int",
+		"dump-flows -O OpenFlow15 br-int":          "dump-flows -O OpenFlow15 br-int",
+		"add-flow priority=1,actions=drop":         "add-flow br-int priority=1,actions=drop",
+		"add-flows -":                              "add-flows br-int -",
+		"--bundle add-flows br-int flows.txt":      "--bundle add-flows br-int flows.txt",
+		"parse-flow ip,actions=drop":               "parse-flow ip,actions=drop",
+		"--version":                                "--version",
+		"mod-port w1 down":                         "mod-port br-int w1 down",
+		"-vconn:dbg show":                          "-vconn:dbg show br-int",
+		"monitor br-int 65534 watch: --detach":     "monitor br-int 65534 watch: --detach",
+		"--timeout 3 dump-ports br-int w1":         "--timeout 3 dump-ports br-int w1",
+		"diff-flows br-int flows.txt":              "diff-flows br-int flows.txt",
+		"-O OpenFlow13 --sort=priority dump-flows": "-O OpenFlow13 --sort=priority dump-flows br-int",
+	} {
+		if got := strings.Join(withBridge(strings.Fields(args), []string{"br-int", "br-ex", "mine"}), " "); got != want {
+			t.Errorf("%s\n got %s\nwant %s", args, got, want)
+		}
+	}
+}
+
+func TestLabArguments(t *testing.T) {
+	for args, want := range map[string]string{
+		"lab exec acme/web1 ping -c 3 10.0.0.12":  "put -- before the command",
+		"lab ofctl h1 dump-flows -O OpenFlow13":   "put -- before the command",
+		"lab up --hosts 0 --name nolab":           "a lab has 1 to",
+		"lab up --name Not/Good":                  "1 to 8 lower-case letters and digits",
+		"lab exec acme/web1 --name nolab -- true": "lab up --name nolab",
+		"lab attach web1 --name nolab":            "write TENANT/NAME",
+		"lab down --name ../etc":                  "1 to 8 lower-case letters and digits",
+	} {
+		a := &app{in: strings.NewReader(""), out: new(strings.Builder), err: new(strings.Builder)}
+		root := newRootCmd(a)
+		root.SetArgs(strings.Fields(args))
+		if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("dovetail %s: %v, and not %q", args, err, want)
+		}
+	}
+}
