@@ -50,7 +50,7 @@ func up(t *testing.T, hosts int) *Lab {
 		}
 		nothingLeft(t, name)
 	})
-	l, err := Up(t.Context(), Config{Name: name, Hosts: hosts, Owned: true})
+	l, err := Up(t.Context(), Config{Name: name, Hosts: hosts, Owner: os.Getpid()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,13 +163,14 @@ func TestTwoHosts(t *testing.T) {
 	if sent, lost, _ := p.Stop(); sent < 50 || lost != 0 {
 		t.Errorf("%d of %d pings were lost", lost, sent)
 	}
-	flows, err := h1.Flows("br-int", "cookie=0x2a/-1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(flows) != 1 || flows[0].Packets < 50 || flows[0].Duration <= 0 || !strings.HasPrefix(flows[0].Text, "in_port=") {
-		t.Errorf("the flow to the other host is %+v", flows)
-	}
+	// Counters follow the packets within a second or so.
+	waitUntil(t, "the flow to count the pings", func() bool {
+		flows, err := h1.Flows("br-int", "cookie=0x2a/-1")
+		if err != nil || len(flows) != 1 || !strings.HasPrefix(flows[0].Text, "in_port=") {
+			t.Fatalf("the flow to the other host is %+v, %v", flows, err)
+		}
+		return flows[0].Packets >= 50 && flows[0].Bytes > 0 && flows[0].Duration > 0
+	})
 
 	s, err := w2.Sniff()
 	if err != nil {
@@ -406,7 +407,7 @@ func TestKilledLab(t *testing.T) {
 
 // toBeKilled makes a lab, and waits for its end.
 func toBeKilled(name string) {
-	l, err := Up(context.Background(), Config{Name: name, Hosts: 2, Owned: true})
+	l, err := Up(context.Background(), Config{Name: name, Hosts: 2, Owner: os.Getpid()})
 	if err == nil {
 		_, err = l.Host("h1").Vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=netdev")
 	}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/dovetail-sdn/dovetail/client"
+)
+
+// ready measures the time from the creation of an endpoint, whose port is there
+// already, to the first reply to a ping from another host.
+func (s settings) ready(ctx context.Context, r *report) error {
+	w, err := s.world(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	pinger, _, err := w.attach(ctx, "pinger", "h2")
+	if err != nil {
+		return err
+	}
+	_, target, err := w.attach(ctx, "target", "h1")
+	if err != nil {
+		return err
+	}
+	addr := target.Status.Addresses[0]
+	// What is measured is the network, not the pinger's own neighbour discovery.
+	if err := pinger.Command("ip", "neigh", "replace", addr.String(), "lladdr", target.Status.MAC.String(), "dev", "eth0", "nud", "permanent").Run(); err != nil {
+		return err
+	}
+	spec := target.Spec
+	spec.Addresses, spec.MAC = target.Status.Addresses, target.Status.MAC
+	eps := w.api.Endpoints("bench")
+	have := 0
+	for _, size := range s.sizes {
+		if err := w.prepare(have+1, size); err != nil {
+			return err
+		}
+		if err := w.declare(ctx, have+1, size); err != nil {
+			return err
+		}
+		have = size
+		var answered, acknowledged []float64
+		for range s.samples {
+			if err := eps.Delete(ctx, "target", client.WriteOptions{Wait: 20 * time.Second}); err != nil {
+				return err
+			}
+			time.Sleep(100 * time.Millisecond) // let everybody come to rest
+			p, err := pinger.NewPinger(addr, 2*time.Millisecond)
+			if err != nil {
+				return err
+			}
+			time.Sleep(50 * time.Millisecond)
+			if p.Replies() > 0 {
+				return fmt.Errorf("%s answers although its endpoint is deleted", addr)
+			}
+			began := time.Now()
+			_, err = eps.Put(ctx, "target", nil, spec, client.WriteOptions{Wait: 20 * time.Second})
+			acknowledged = append(acknowledged, milliseconds(time.Since(began)))
+			for end := began.Add(10 * time.Second); err == nil && p.FirstReply().IsZero() && time.Now().Before(end); {
+				time.Sleep(200 * time.Microsecond)
+			}
+			first := p.FirstReply()
+			p.Stop()
+			if err != nil {
+				return err
+			}
+			if first.IsZero() {
+				return fmt.Errorf("%s does not answer within 10 s", addr)
+			}
+			answered = append(answered, milliseconds(first.Sub(began)))
+		}
+		r.spread(fmt.Sprintf("ready.%d.ping", size), answered, "ms")
+		r.spread(fmt.Sprintf("ready.%d.realized", size), acknowledged, "ms")
+	}
+	return nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// bulkDeclared measures many endpoints that are declared at once, whose ports are there
+// already, until every host has acknowledged all.
+func (s settings) bulkDeclared(ctx context.Context, r *report) error {
+	for _, n := range s.bulk {
+		if err := s.oneBulk(ctx, r, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s settings) oneBulk(ctx context.Context, r *report, n int) error {
+	w, err := s.world(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := w.prepare(1, n); err != nil {
+		return err
+	}
+	time.Sleep(3 * time.Second) // let the switches build their ports
+	controller, hosts := w.cpu()
+	began := time.Now()
+	if err := w.declare(ctx, 1, n); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	c, h := w.cpu()
+	name := fmt.Sprintf("bulk.%d", n)
+	r.figure(name+".realized", took.Seconds(), "s")
+	r.figure(name+".cpu.controller", c-controller, "s")
+	r.figure(name+".cpu.all", c-controller+h-hosts, "s")
+	r.figure(name+".memory.controller", w.peakMemory(), "MiB")
+	flows, err := w.flowCount("h1")
+	r.figure(name+".flows.h1", float64(flows), "flows")
+	return err
+}
+
+var flowCount = regexp.MustCompile(`flow_count=(\d+)`)
+
+func (w *world) flowCount(host string) (int, error) {
+	out, err := w.lab.Host(host).Ofctl("dump-aggregate", "br-int")
+	if err != nil {
+		return 0, err
+	}
+	m := flowCount.FindStringSubmatch(out)
+	if m == nil {
+		return 0, fmt.Errorf("ovs-ofctl dump-aggregate says %q", out)
+	}
+	return strconv.Atoi(m[1])
+}
+
+// count counts the flows that one more IPv4 endpoint, whose network has a router,
+// costs the host that it is on and another one.
+func (s settings) count(ctx context.Context, r *report) error {
+	s.hosts = 2
+	w, err := s.world(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := w.prepare(1, 4); err != nil {
+		return err
+	}
+	if err := w.declare(ctx, 1, 4); err != nil {
+		return err
+	}
+	before := map[string]int{}
+	for _, h := range w.lab.Hosts() {
+		if before[h], err = w.flowCount(h); err != nil {
+			return err
+		}
+	}
+	// Endpoint 6 is on host h1, as all even ones are.
+	if err := w.prepare(6, 6); err != nil {
+		return err
+	}
+	if err := w.declare(ctx, 6, 6); err != nil {
+		return err
+	}
+	for _, at := range []struct{ host, name string }{{"h1", "count.local"}, {"h2", "count.remote"}} {
+		after, err := w.flowCount(at.host)
+		if err != nil {
+			return err
+		}
+		r.figure(at.name, float64(after-before[at.host]), "flows")
+	}
+	return nil
+}

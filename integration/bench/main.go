@@ -1,0 +1,121 @@
+// Bench measures Dovetail on real Open vSwitch: `make bench`.
+//
+// It prints each figure as a line of a table, and, with -o, as a line of JSON. What
+// is compared is measured in one run, in turns. It owns the labs that it makes and
+// removes them. Nothing that it measures decides whether a test passes.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// measurement is one part of the benchmark, by the name that is asked for.
+type measurement struct {
+	name, what string
+	run        func(context.Context, *report) error
+}
+
+func main() {
+	out := flag.String("o", "", "also write the figures as lines of JSON to this file")
+	hosts := flag.Int("hosts", 20, "hosts of the lab")
+	samples := flag.Int("samples", 30, "samples of each latency")
+	sizes := flag.String("sizes", "1,100,1000", "endpoints in the network when latencies are measured")
+	bulk := flag.String("bulk", "1000", "endpoints that are declared at once")
+	program := flag.String("dovetail", "bin/dovetail", "the program to measure")
+	flag.Parse()
+	s := settings{hosts: *hosts, samples: *samples, sizes: numbers(*sizes), bulk: numbers(*bulk), program: *program}
+	all := []measurement{
+		{"flows", "100,000 flows into one switch, against ovs-ofctl", s.flows},
+		{"ready", "an endpoint is created, until another host's ping is answered", s.ready},
+		{"bulk", "many endpoints are declared at once, until all hosts are complete", s.bulkDeclared},
+		{"count", "flows that an endpoint costs a host", s.count},
+	}
+	if err := runAll(all, flag.Args(), *out); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func runAll(all []measurement, want []string, out string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(want) == 0 {
+		var names []string
+		for _, m := range all {
+			names = append(names, m.name)
+		}
+		return fmt.Errorf("say what to measure: all, or some of %s", strings.Join(names, ", "))
+	}
+	r := &report{}
+	if out != "" {
+		f, err := os.Create(out)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		r.json = json.NewEncoder(f)
+	}
+	for _, m := range all {
+		if slices.Contains(want, m.name) || slices.Contains(want, "all") {
+			fmt.Printf("\n%s: %s\n", m.name, m.what)
+			if err := m.run(ctx, r); err != nil {
+				return fmt.Errorf("%s: %w", m.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// settings are the sizes of what is measured.
+type settings struct {
+	hosts, samples int
+	sizes, bulk    []int
+	program        string
+}
+
+func numbers(list string) []int {
+	var n []int
+	for _, s := range strings.Split(list, ",") {
+		var v int
+		if _, err := fmt.Sscan(s, &v); err == nil && v > 0 {
+			n = append(n, v)
+		}
+	}
+	return n
+}
+
+// report takes figures.
+type report struct{ json *json.Encoder }
+
+type figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+}
+
+func (r *report) figure(name string, value float64, unit string) {
+	fmt.Printf("  %-44s %12.2f %s\n", name, value, unit)
+	if r.json != nil {
+		_ = r.json.Encode(figure{name, value, unit})
+	}
+}
+
+// spread reports the median and the ends of what was measured several times.
+func (r *report) spread(name string, values []float64, unit string) {
+	if len(values) == 0 {
+		return
+	}
+	v := slices.Sorted(slices.Values(values))
+	r.figure(name+".min", v[0], unit)
+	r.figure(name+".p50", v[len(v)/2], unit)
+	r.figure(name+".p95", v[len(v)*95/100], unit)
+	r.figure(name+".max", v[len(v)-1], unit)
+}
