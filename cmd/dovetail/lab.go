@@ -67,6 +67,7 @@ func (l *labApp) up() *cobra.Command {
 		},
 	}
 	c.Flags().IntVar(&cfg.Hosts, "hosts", 3, "how many hosts")
+	c.Flags().IntVar(&cfg.Owner, "owner", 0, "id of a process that the lab goes with: once it has ended, down --left removes the lab")
 	c.Flags().StringVar(&cfg.Manager, "controller", "", "OVSDB address of the controller (default: port 6640 of this machine)")
 	return c
 }
@@ -224,7 +225,7 @@ func (l *labApp) down() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "remove all labs")
-	c.Flags().BoolVar(&left, "left", false, "remove labs of tests and benchmarks that were killed, and no others")
+	c.Flags().BoolVar(&left, "left", false, "remove labs whose owner was killed, as tests, benchmarks and the demo, and no others")
 	c.MarkFlagsMutuallyExclusive("all", "left")
 	return c
 }

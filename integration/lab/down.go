@@ -25,8 +25,8 @@ func Down(name string) error {
 	return errors.Join(append(errs, os.RemoveAll(dir))...)
 }
 
-// Sweep removes labs whose process has ended without removing them (see
-// Config.Owned), and returns their names.
+// Sweep removes labs whose owner has ended without removing them (see
+// Config.Owner), and returns their names.
 func Sweep() ([]string, error) {
 	names, err := Names()
 	if err != nil {

@@ -42,9 +42,9 @@ type Config struct {
 	// Manager is the OVSDB target of the hosts; empty means "tcp:CONTROLLER:6640",
 	// the lab's own address in the root namespace.
 	Manager string
-	// Owned labs go with this process: should it end without Down, a later Sweep
-	// removes them. Others stay until somebody calls Down.
-	Owned bool
+	// Owner is the id of the process that the lab goes with: should it end without
+	// Down, a later Sweep removes the lab. Without one, the lab stays until Down.
+	Owner int
 	// Progress, if not nil, hears how many hosts are up.
 	Progress func(up, all int)
 }
@@ -79,7 +79,7 @@ func Up(ctx context.Context, cfg Config) (*Lab, error) {
 	if err := Preflight(); err != nil {
 		return nil, err
 	}
-	if err := makeRoom(cfg.Name); err != nil {
+	if err := makeRoom(cfg); err != nil {
 		return nil, err
 	}
 	l := &Lab{Name: cfg.Name, state: state{Workloads: map[string]*Entry{}}}
@@ -93,12 +93,12 @@ func Up(ctx context.Context, cfg Config) (*Lab, error) {
 }
 
 // makeRoom removes what is left of a lab, or the lab if it belongs to nobody.
-func makeRoom(name string) error {
-	if s, err := readState(name); err == nil && s.Owner != nil && s.Owner.PID != os.Getpid() && s.Owner.alive() {
-		return fmt.Errorf("lab %s belongs to process %d, which still runs: use another name", name, s.Owner.PID)
+func makeRoom(cfg Config) error {
+	if s, err := readState(cfg.Name); err == nil && s.Owner != nil && s.Owner.PID != cfg.Owner && s.Owner.PID != os.Getpid() && s.Owner.alive() {
+		return fmt.Errorf("lab %s belongs to process %d, which still runs: use another name", cfg.Name, s.Owner.PID)
 	}
-	if err := Down(name); err != nil {
-		return fmt.Errorf("removing what is left of lab %s: %w", name, err)
+	if err := Down(cfg.Name); err != nil {
+		return fmt.Errorf("removing what is left of lab %s: %w", cfg.Name, err)
 	}
 	return nil
 }
@@ -107,9 +107,9 @@ func (l *Lab) up(ctx context.Context, cfg Config) (err error) {
 	if err := os.MkdirAll(l.dir(), 0o700); err != nil {
 		return err
 	}
-	if cfg.Owned {
-		if l.state.Owner, err = thisProcess(); err != nil {
-			return err
+	if cfg.Owner != 0 {
+		if l.state.Owner, err = findProcess(cfg.Owner); err != nil {
+			return fmt.Errorf("the lab's owner: %w", err)
 		}
 	}
 	// The owner is known from the start, so that a Sweep finds whatever is left.

@@ -19,8 +19,7 @@ type process struct {
 	Start uint64 `json:"start"` // clock ticks since boot, field 22 of proc(5) stat
 }
 
-func thisProcess() (*process, error) {
-	pid := os.Getpid()
+func findProcess(pid int) (*process, error) {
 	start, err := startTime(pid)
 	return &process{PID: pid, Start: start}, err
 }
