@@ -5,6 +5,10 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Scenario tests that run side by side, each with a lab of its own.
 LABS        ?= 2
 
+# Open vSwitch's daemons are where a plain user's PATH does not look.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+.NOTPARALLEL:
 .PHONY: help build test unit scenarios lint demo bench generate clean
 
 help: ## show this
@@ -25,7 +29,7 @@ scenarios: ## the scenarios on real Open vSwitch hosts
 	$(GO) test -timeout 15m -parallel $(LABS) ./integration
 
 lint: ## go vet, gofmt and staticcheck
-	@test -z "$$(gofmt -l .)" || { echo "gofmt -w these files:"; gofmt -l .; exit 1; }
+	@bad=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); test -z "$$bad" || { echo "gofmt -w these files:"; echo "$$bad"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
@@ -40,6 +44,6 @@ bench: ## run the benchmarks; needs root and a quiet machine
 generate: ## write docs/pipeline.md, docs/openapi.json and golden files anew
 	$(GO) test ./pipeline ./rest -update
 
-clean: ## remove what was built, and labs that are left
+clean: ## remove what was built, and labs that killed tests have left
+	-@[ "$$(id -u)" -ne 0 ] || $(GO) run ./cmd/dovetail lab down --left
 	rm -rf bin
-	-$(GO) run ./cmd/dovetail lab down --all

@@ -1,58 +1,114 @@
 #!/usr/bin/env bash
-# The main job, step by step: a controller, three hosts, two tenants with the same
+# The main job, step by step: three hosts, a controller, two tenants with the same
 # addresses, who reaches whom, and the rules. It leaves nothing behind.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 lab=demo
-dir=$(mktemp -d /tmp/dovetail-demo.XXXXXX)
-port=8191
-export DOVETAIL_SERVER=http://127.0.0.1:$port
 dovetail=$PWD/bin/dovetail
+# In the lab's folder, so that whatever ends this script, the lab's end is the
+# controller's too.
+dir=/run/dovetail-lab/$lab/controller
 
-if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' off=$'\e[0m'; else bold='' dim='' green='' red='' off=''; fi
+if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ]; then
+    bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' off=$'\e[0m'
+else
+    bold='' dim='' green='' red='' off=''
+fi
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$off"; }
+explain() { printf '%s\n' "$*"; }
+typed() { printf '%s$ %s%s\n' "$dim" "$*" "$off"; }
+dovetail() { "$dovetail" "$@"; }
+lab() { local what=$1; shift; "$dovetail" lab "$what" --name $lab "$@"; }
 show() { # a command as the user would type it, and what it prints
-    printf '%s$ dovetail %s%s\n' "$dim" "$*" "$off"
-    "$dovetail" "$@"
+    typed "dovetail $*"
+    dovetail "$@"
+}
+showlab() {
+    typed "dovetail lab $*"
+    lab "$@"
+}
+die() {
+    echo "demo: $*" >&2
+    exit 1
 }
 
+[ "$(id -u)" -eq 0 ] || die "it makes network namespaces: run it as root"
+[ -x "$dovetail" ] || die "bin/dovetail is missing: run make demo"
+
 controller=
+made=
 cleanup() {
-    trap - EXIT INT TERM
-    "$dovetail" lab down --name $lab || true
+    code=$?
+    trap - EXIT
+    trap '' INT TERM HUP
+    [ $code -eq 0 ] || [ $code -ge 129 ] || [ -z "$controller" ] || [ ! -s "$dir/log" ] || {
+        echo "the controller's log ends with" >&2
+        tail -n 20 "$dir/log" >&2
+    }
     if [ -n "$controller" ]; then
         kill "$controller" 2>/dev/null || true
         wait "$controller" 2>/dev/null || true
     fi
-    rm -rf "$dir"
+    [ -z "$made" ] || lab down || code=1
+    exit $code
 }
 trap cleanup EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-[ "$(id -u)" -eq 0 ] || { echo "the demo makes network namespaces: run it as root" >&2; exit 1; }
+free_port() { # the first port from $1 on at which nobody listens
+    local p
+    for ((p = $1; p < $1 + 200; p++)); do
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null; then
+            echo "$p"
+            return
+        fi
+    done
+    die "no port from $1 on is free"
+}
 
-say "1. A controller: one process, with its store inside"
-"$dovetail" controller --data-dir "$dir/data" --rest-listen 127.0.0.1:$port --log-format json >"$dir/controller.log" 2>&1 &
-controller=$!
-for _ in $(seq 200); do
-    if ! kill -0 "$controller" 2>/dev/null; then
-        controller=
-        cat "$dir/controller.log" >&2
-        exit 1
-    fi
-    curl -fs "$DOVETAIL_SERVER/readyz" >/dev/null 2>&1 && break
+start_controller() {
+    mkdir -p "$dir"
+    "$dovetail" controller --data-dir "$dir/data" --rest-listen "${DOVETAIL_SERVER#http://}" \
+        --ovsdb-listen "$address:6640" --openflow-listen "$address:6653" --log-format json >>"$dir/log" 2>&1 &
+    controller=$!
+    echo "$controller" >"$dir/controller.pid"
+}
+
+wait_controller() {
+    for _ in $(seq 400); do
+        kill -0 "$controller" 2>/dev/null || die "the controller has ended"
+        ! dovetail get hosts >/dev/null 2>&1 || return 0
+        sleep 0.05
+    done
+    die "the controller does not answer at $DOVETAIL_SERVER"
+}
+
+say "1. Three hosts: namespaces of this machine, each with an Open vSwitch of its own"
+made=yes
+"$dovetail" lab up --name $lab --hosts 3 --owner $$ || { made=; exit 1; }
+manager=$(lab vsctl h1 -- get-manager)
+address=${manager#tcp:}
+address=${address%:*}
+explain "All that they know is who they are, and this. Nobody answers there yet."
+typed "ovs-vsctl get-manager      # on h1"
+echo "$manager"
+
+say "2. A controller: one process, with its store inside"
+export DOVETAIL_SERVER=http://127.0.0.1:$(free_port 8191)
+start_controller
+wait_controller
+for _ in $(seq 300); do
+    [ "$(dovetail get hosts 2>/dev/null | grep -c '^h[1-3] ')" -lt 3 ] || break
     sleep 0.05
 done
-show version
-
-say "2. Three hosts. All that they know is who they are, and 'ovs-vsctl set-manager tcp:CONTROLLER:6640'"
-"$dovetail" lab up --hosts 3 --name $lab
-"$dovetail" wait host h1 h2 h3 --timeout 30s
+show wait host h1 h2 h3 --timeout 30s
 show get hosts
-printf '%s$ ovs-vsctl show      # on h1: the controller has built all of br-int%s\n' "$dim" "$off"
-"$dovetail" lab vsctl h1 --name $lab -- show
+explain "The controller has built br-int, with its one tunnel port, on every host:"
+typed "ovs-vsctl show      # on h1"
+lab vsctl h1 -- show
 
 say "3. Two tenants with the same network and the same addresses"
 show apply -f examples/two-tenants.yaml
@@ -60,43 +116,81 @@ show get networks -A
 
 say "4. Their endpoints appear on the hosts, as containers would"
 for at in acme/web1:h1 acme/web2:h2 acme/db1:h3 globex/web1:h1 globex/web2:h3 globex/db1:h2; do
-    "$dovetail" lab attach --name $lab "${at%:*}" --host "${at#*:}"
+    showlab attach "${at%:*}" --host "${at#*:}"
 done
 show get endpoints -A
 
-say "5. Who reaches whom? Each row pings 10.0.0.12 and fd00:1::12 of its own tenant, and the gateway of a network that no router joins"
-reach() {
-    if "$dovetail" lab exec --name $lab "$1" -- ping -c 1 -W 1 "$2" >/dev/null 2>&1; then printf '%s%-12s%s' "$green" yes "$off"; else printf '%s%-12s%s' "$red" no "$off"; fi
+# The endpoint that has answered last at an address, as its MAC address tells.
+declare -A endpoint_of
+learn() {
+    local id tenant
+    for id in "$@"; do
+        tenant=${id%/*}
+        endpoint_of[$(dovetail get endpoint "${id#*/}" -t "$tenant" -o json | sed -n 's/.*"mac": *"\([0-9a-f:]*\)".*/\1/p' | tail -n 1)]=$id
+    done
 }
-printf '%-14s %-12s %-12s %s\n' from 10.0.0.12 fd00:1::12 10.0.1.1
-for from in acme/web1 acme/db1 globex/web1 globex/db1; do
-    printf '%-14s %s %s %s\n' $from "$(reach $from 10.0.0.12)" "$(reach $from fd00:1::12)" "$(reach $from 10.0.1.1)"
-done
-echo "Both tenants have a 10.0.0.12. Who answers acme? The neighbour table says which MAC:"
-"$dovetail" lab exec --name $lab acme/web1 -- ip -4 neigh show 10.0.0.12
-"$dovetail" lab exec --name $lab globex/web1 -- ip -4 neigh show 10.0.0.12
+pings() { # from, to, tries
+    lab exec "$1" -- ping -c 1 -W 1 "$2" >/dev/null 2>&1
+}
+who() { # from, to: a cell of the table
+    local mac name=itself
+    if ! pings "$1" "$2"; then
+        printf '%s%-14s%s' "$red" nobody "$off"
+        return
+    fi
+    mac=$(lab exec "$1" -- ip neigh show "$2" | sed -n 's/.*lladdr \([0-9a-f:]*\).*/\1/p')
+    [ -z "$mac" ] || name=${endpoint_of[$mac]:-$mac}
+    printf '%s%-14s%s' "$green" "$name" "$off"
+}
+table() { # addresses, then the endpoints that ping them
+    local addresses=$1 to from
+    shift
+    printf '%s%-14s' "$bold" 'ping from'
+    for to in $addresses; do printf '%-14s' "$to"; done
+    printf '%s\n' "$off"
+    for from in "$@"; do
+        printf '%-14s' "$from"
+        for to in $addresses; do who "$from" "$to"; done
+        echo
+    done
+}
 
-say "6. A router joins a second network of acme; globex stays out"
+say "5. Who answers whom? Both tenants have all of these addresses"
+all=(acme/web1 acme/web2 acme/db1 globex/web1 globex/web2 globex/db1)
+learn "${all[@]}"
+table "10.0.0.11 10.0.0.12 10.0.0.21 fd00:1::12" "${all[@]}"
+explain "Now without globex/web2. Its twin at acme stays up, and does not answer for it:"
+showlab detach globex/web2
+table "10.0.0.12 fd00:1::12" acme/web1 globex/web1
+
+say "6. Two networks of one tenant reach each other only while a router joins them"
 show apply -f examples/router.yaml
-"$dovetail" lab attach --name $lab acme/app1 --host h2
-printf 'acme/app1 reaches acme/web1 at 10.0.0.11 through the router: %s\n' "$(reach acme/app1 10.0.0.11)"
-printf 'globex/web1 reaches acme/app1 at 10.0.1.2:                    %s\n' "$(reach globex/web1 10.0.1.2)"
+showlab attach acme/app1 --host h2
+app1=$(lab exec acme/app1 -- ip -4 -o addr show dev eth0 | sed -n 's/.*inet \([0-9.]*\).*/\1/p')
+reach() { if pings "$1" "$2"; then printf '%syes%s\n' "$green" "$off"; else printf '%sno%s\n' "$red" "$off"; fi; }
+printf 'acme/app1 (%s) reaches acme/web1 (10.0.0.11): ' "$app1"
+reach acme/app1 10.0.0.11
+printf 'globex/web1 reaches acme/app1 (%s):           ' "$app1"
+reach globex/web1 "$app1"
+show delete router acme/core --wait
+printf 'acme/app1 reaches acme/web1 without the router:   '
+reach acme/app1 10.0.0.11
 
-say "7. The rules, as ovs-ofctl shows them: what host h1 knows of MAC addresses behind other hosts"
-printf '%s$ ovs-ofctl -O OpenFlow13 --no-stats dump-flows br-int table=60%s\n' "$dim" "$off"
-"$dovetail" lab ofctl h1 --name $lab -- --no-stats dump-flows br-int table=60
-cookie=$("$dovetail" lab ofctl h1 --name $lab -- dump-flows br-int table=60 | grep -o 'cookie=0x[0-9a-f]*.*tun_dst' | head -1 | sed 's/cookie=\(0x[0-9a-f]*\).*/\1/')
-echo "Every rule says where it comes from:"
+say "7. The rules, as ovs-ofctl shows them: what h1 knows of MAC addresses behind other hosts"
+typed "dovetail lab ofctl h1 -- --no-stats dump-flows table=60"
+flows=$(lab ofctl h1 -- --no-stats dump-flows table=60)
+printf '%s\n' "$flows"
+explain "Every rule says where it comes from:"
+cookie=$(sed -n '/tun_dst/s/.*cookie=\(0x[0-9a-f]*\).*/\1/p' <<<"$flows" | head -n 1)
 show whose "$cookie"
 
-say "8. kill -9 of the controller, and a new one: what is a ping's loss?"
-"$dovetail" lab exec --name $lab acme/web1 -- ping -q -i 0.01 -c 400 10.0.0.12 >"$dir/ping" &
+say "8. kill -9 of the controller, and a new one, under a ping every 10 ms"
+lab exec acme/web1 -- ping -q -i 0.01 -c 400 10.0.0.12 >"$dir/ping" &
 ping=$!
 sleep 1
 kill -9 "$controller"
 wait "$controller" 2>/dev/null || true
-"$dovetail" controller --data-dir "$dir/data" --rest-listen 127.0.0.1:$port --log-format json >>"$dir/controller.log" 2>&1 &
-controller=$!
+start_controller
 wait $ping || true
 grep transmitted "$dir/ping"
 

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for what is named: run, test or bench.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
 
+# package:program, or package:/file where it has no program.
 run=(openvswitch-switch:ovs-vswitchd iproute2:ip ethtool:ethtool iputils-ping:ping procps:sysctl)
-test=(curl:curl)
+# The race detector needs a C compiler.
+test=(curl:curl gcc:gcc libc6-dev:/usr/include/stdlib.h)
 bench=(ovn-central:ovn-northd ovn-host:ovn-controller iperf3:iperf3 python3:python3)
 
 want=("${run[@]}")
@@ -17,9 +20,16 @@ bench) want+=("${test[@]}" "${bench[@]}") ;;
     ;;
 esac
 
+present() {
+    case "$1" in
+    /*) [ -e "$1" ] ;;
+    *) command -v "$1" >/dev/null 2>&1 ;;
+    esac
+}
+
 missing=()
 for entry in "${want[@]}"; do
-    command -v "${entry#*:}" >/dev/null 2>&1 || PATH="$PATH:/usr/sbin:/sbin" command -v "${entry#*:}" >/dev/null 2>&1 || missing+=("${entry%%:*}")
+    present "${entry#*:}" || missing+=("${entry%%:*}")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
@@ -27,15 +37,33 @@ if [ "$(id -u)" -ne 0 ]; then
     echo "missing: ${missing[*]}. Run as root: apt-get install ${missing[*]}" >&2
     exit 1
 fi
+command -v apt-get >/dev/null || {
+    echo "missing: ${missing[*]}. This machine has no apt-get: install them its own way" >&2
+    exit 1
+}
 echo "installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+policy=/usr/sbin/policy-rc.d
+mine=
+cleanup() {
+    rm -f "$log"
+    [ -z "$mine" ] || rm -f "$policy"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 # The machine's own Open vSwitch is not wanted: labs start theirs. A policy that
 # forbids starting services is only put in place where there is none.
-policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
+    mine=yes
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod +x "$policy"
-    trap 'rm -f "$policy"' EXIT
 fi
-apt-get update -qq
-apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+# What apt says is of interest only if it fails. Another apt may be at work: wait.
+apt=(apt-get -qq -o DPkg::Lock::Timeout=120)
+if ! { "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "${missing[@]}"; } </dev/null >"$log" 2>&1; then
+    cat "$log" >&2
+    echo "these packages could not be installed: ${missing[*]}" >&2
+    exit 1
+fi
