@@ -9,7 +9,7 @@ LABS        ?= 2
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .NOTPARALLEL:
-.PHONY: help build test unit scenarios lint demo bench generate clean
+.PHONY: help build test unit scenarios smoke lint demo bench generate clean
 
 help: ## show this
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -17,7 +17,7 @@ help: ## show this
 build: ## build bin/dovetail
 	$(GO) build -o bin/dovetail ./cmd/dovetail
 
-test: lint unit scenarios ## install what is missing and run every test; needs root
+test: lint unit scenarios smoke ## install what is missing and run every test; needs root
 	@echo "all tests passed"
 
 unit: ## the tests of single packages, with the race detector
@@ -27,6 +27,10 @@ unit: ## the tests of single packages, with the race detector
 scenarios: ## the scenarios on real Open vSwitch hosts
 	@./hack/deps.sh test
 	$(GO) test -timeout 15m -parallel $(LABS) ./integration
+
+smoke: build ## the demo, and whether it shows what it should
+	@./hack/deps.sh run
+	@./hack/smoke.sh
 
 lint: ## go vet, gofmt and staticcheck
 	@bad=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); test -z "$$bad" || { echo "gofmt -w these files:"; echo "$$bad"; exit 1; }

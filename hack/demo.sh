@@ -88,7 +88,10 @@ wait_controller() {
 
 say "1. Three hosts: namespaces of this machine, each with an Open vSwitch of its own"
 made=yes
-"$dovetail" lab up --name $lab --hosts 3 --owner $$ || { made=; exit 1; }
+"$dovetail" lab up --name $lab --hosts 3 --owner $$ || {
+    made=
+    die "there is no lab to show; if another demo runs, wait for its end"
+}
 manager=$(lab vsctl h1 -- get-manager)
 address=${manager#tcp:}
 address=${address%:*}

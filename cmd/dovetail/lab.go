@@ -62,7 +62,7 @@ func (l *labApp) up() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(l.out, "Lab %s is up: hosts %s.\nThey connect to %s.\n", lb.Name, strings.Join(lb.Hosts(), ", "), lb.Manager())
+			_, err = fmt.Fprintf(l.out, "Lab %s is up: hosts %s.\nThey connect to %s.\n", lb.Name, hostList(lb.Hosts()), lb.Manager())
 			return err
 		},
 	}
@@ -70,6 +70,14 @@ func (l *labApp) up() *cobra.Command {
 	c.Flags().IntVar(&cfg.Owner, "owner", 0, "id of a process that the lab goes with: once it has ended, down --left removes the lab")
 	c.Flags().StringVar(&cfg.Manager, "controller", "", "OVSDB address of the controller (default: port 6640 of this machine)")
 	return c
+}
+
+// hostList is short for large labs.
+func hostList(names []string) string {
+	if len(names) > 5 {
+		return names[0] + " to " + names[len(names)-1]
+	}
+	return strings.Join(names, ", ")
 }
 
 func (l *labApp) exec() *cobra.Command {

@@ -14,7 +14,7 @@ import (
 // tools are the programs that a lab needs, and Debian's packages that have them.
 var tools = []struct{ program, pkg string }{
 	{"ovs-vswitchd", "openvswitch-switch"}, {"ovsdb-server", "openvswitch-switch"}, {"ovs-vsctl", "openvswitch-switch"},
-	{"ovs-ofctl", "openvswitch-switch"}, {"ip", "iproute2"}, {"ethtool", "ethtool"},
+	{"ovs-ofctl", "openvswitch-switch"}, {"ip", "iproute2"}, {"ethtool", "ethtool"}, {"sysctl", "procps"},
 }
 
 // Preflight says in one line what a lab lacks on this machine.

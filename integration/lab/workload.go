@@ -136,7 +136,7 @@ func (l *Lab) Workload(id string) (*Workload, error) {
 	defer l.mu.Unlock()
 	e := l.state.Workloads[id]
 	if e == nil {
-		return nil, fmt.Errorf("lab %s has no workload %q: attach it with \"dovetail lab attach %s --host h1\"", l.Name, id, id)
+		return nil, fmt.Errorf("lab %s has no workload %q: see \"dovetail lab list\"", l.Name, id)
 	}
 	return &Workload{lab: l, ID: id, entry: e}, nil
 }
