@@ -1,21 +1,23 @@
 package lab
 
+import "slices"
+
 // InternalPort is a port without a workload behind it, for tests of many.
 type InternalPort struct{ Name, InterfaceID string }
 
-// AddInternalPorts adds internal ports to br-int in one transaction.
+// portsPerCommand keeps command lines within what the kernel takes.
+const portsPerCommand = 300
+
+// AddInternalPorts adds internal ports to br-int, up to 300 in one transaction. It
+// does not wait until ovs-vswitchd has made them.
 func (h *Host) AddInternalPorts(ports []InternalPort) error {
-	if len(ports) == 0 {
-		return nil
-	}
-	args := []string{"--no-wait"}
-	for _, p := range ports {
-		args = append(args, "--", "add-port", "br-int", p.Name, "--", "set", "interface", p.Name, "type=internal", "external_ids:iface-id="+p.InterfaceID)
-	}
-	// One command line has its limits.
-	const per = 300 * 13
-	for i := 1; i < len(args); i += per {
-		if _, err := h.Vsctl(append([]string{"--no-wait"}, args[i:min(i+per, len(args))]...)...); err != nil {
+	for part := range slices.Chunk(ports, portsPerCommand) {
+		args := []string{"--no-wait"}
+		for _, p := range part {
+			args = append(args, "--", "add-port", "br-int", p.Name,
+				"--", "set", "interface", p.Name, "type=internal", "external_ids:iface-id="+p.InterfaceID)
+		}
+		if _, err := h.Vsctl(args...); err != nil {
 			return err
 		}
 	}
