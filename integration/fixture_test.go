@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +36,7 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := sweep(); err != nil {
+	if _, err := lab.Sweep(); err != nil {
 		fmt.Fprintln(os.Stderr, "removing labs of an earlier run:", err)
 		return 1
 	}
@@ -49,20 +48,6 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
-}
-
-// labName is what the labs of tests are called.
-var labName = regexp.MustCompile(`^t[0-9a-f]{7}$`)
-
-// sweep removes labs of a run that was killed.
-func sweep() error {
-	names, err := lab.Names()
-	for _, name := range names {
-		if labName.MatchString(name) {
-			err = errors.Join(err, lab.Down(name))
-		}
-	}
-	return err
 }
 
 // world is a lab with a controller.
@@ -102,7 +87,7 @@ func startWith(t *testing.T, hosts int, s setup) *world {
 		}
 	})
 	var err error
-	if w.lab, err = lab.Up(t.Context(), lab.Config{Name: name, Hosts: hosts}); err != nil {
+	if w.lab, err = lab.Up(t.Context(), lab.Config{Name: name, Hosts: hosts, Owner: os.Getpid()}); err != nil {
 		t.Fatal(err)
 	}
 	w.api = newAPI("http://" + w.rest)

@@ -27,7 +27,7 @@ const (
 // flows programs one switch through a session, and with ovs-ofctl, in turns. The
 // bridge is the same, and emptied before each.
 func (s settings) flows(ctx context.Context, r *report) error {
-	l, err := lab.Up(ctx, lab.Config{Name: labName, Hosts: 1, Manager: "ptcp:6640:127.0.0.1"})
+	l, err := lab.Up(ctx, lab.Config{Name: labName, Hosts: 1, Manager: "ptcp:6640:127.0.0.1", Owner: os.Getpid()})
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (s settings) world(ctx context.Context) (w *world, err error) {
 			w.close()
 		}
 	}()
-	if w.lab, err = lab.Up(ctx, lab.Config{Name: labName, Hosts: s.hosts}); err != nil {
+	if w.lab, err = lab.Up(ctx, lab.Config{Name: labName, Hosts: s.hosts, Owner: os.Getpid()}); err != nil {
 		return w, err
 	}
 	dir := w.lab.Folder("controller")
