@@ -84,7 +84,8 @@ func (f *fakeHost) join(systemID string) {
 // TestHostileBytes: whatever a connection says, it is ended with words that say
 // why, and a host beside it notices nothing.
 func TestHostileBytes(t *testing.T) {
-	c := startController(t, Config{EchoInterval: 500 * time.Millisecond}, func(s *Server) {
+	// A newcomer must outlive the probe of an old session, which may take 2 s.
+	c := startController(t, Config{EchoInterval: 1500 * time.Millisecond}, func(s *Server) {
 		s.limits.message, s.limits.handshake = 300*time.Millisecond, 2*time.Second
 		s.limits.transact, s.limits.build = testPatience, testPatience
 	})
