@@ -86,7 +86,7 @@ func (f *fakeHost) join(systemID string) {
 func TestHostileBytes(t *testing.T) {
 	// A newcomer must outlive the probe of an old session, which may take 2 s.
 	c := startController(t, Config{EchoInterval: 1500 * time.Millisecond}, func(s *Server) {
-		s.limits.message, s.limits.handshake = 300*time.Millisecond, 2*time.Second
+		s.limits.message, s.limits.handshake = 300*time.Millisecond, 6*time.Second
 		s.limits.transact, s.limits.build = testPatience, testPatience
 	})
 	good := dialController(t, c)
