@@ -36,6 +36,8 @@ func TestTraces(t *testing.T) {
 		toWeb1   = "output:10\n"
 		sendBack = "IN_PORT\n"
 		toCtl    = "CONTROLLER:"
+		spoofed  = "10. in_port=10, priority 100, " // the flow that drops and counts
+		badND    = ", priority 240, "               // the same for neighbour discovery
 	)
 	tests := []struct {
 		name, packet string
@@ -46,12 +48,12 @@ func TestTraces(t *testing.T) {
 			[]string{"set_field:192.0.2.2->tun_dst", "set_field:0x1001->tun_id", "set_field:02:00:00:00:01:20->eth_dst", "set_field:0e:64:76:00:00:01->eth_src", "dec_ttl", toTunnel}, nil},
 		{"static route", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=10.9.8.7,nw_ttl=64",
 			[]string{"set_field:02:00:00:00:01:20->eth_dst", toTunnel}, nil},
-		{"spoofed MAC", "in_port=10,dl_src=02:00:00:00:00:66," + toGW + "ip,nw_src=10.0.0.10,nw_dst=10.0.1.20", nil, []string{"output", toCtl}},
-		{"spoofed IPv4", web1Out + toGW + "ip,nw_src=10.0.0.66,nw_dst=10.0.1.20", nil, []string{"output", toCtl}},
-		{"spoofed IPv6", web1Out + toGW + "ipv6,ipv6_src=fd00:1::66,ipv6_dst=fd00:1::10", nil, []string{"output", toCtl}},
-		{"spoofed ARP sender", web1Out + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:00:10,arp_spa=10.0.0.66,arp_tpa=10.0.0.1", nil, []string{"IN_PORT", toTunnel}},
-		{"spoofed ARP hardware address", web1Out + toAll + "arp,arp_op=2,arp_sha=02:00:00:00:00:66,arp_spa=10.0.0.10,arp_tpa=10.0.0.1", nil, []string{"IN_PORT", toTunnel}},
-		{"spoofed ND option", web1Out + "dl_dst=33:33:00:00:00:01,icmp6,icmpv6_type=136,icmpv6_code=0,ipv6_src=fd00:1::10,ipv6_dst=ff02::1,nd_target=fd00:1::10,nd_tll=02:00:00:00:00:66", nil, []string{"output", toCtl}},
+		{"spoofed MAC", "in_port=10,dl_src=02:00:00:00:00:66," + toGW + "ip,nw_src=10.0.0.10,nw_dst=10.0.1.20", []string{spoofed}, []string{"output", toCtl}},
+		{"spoofed IPv4", web1Out + toGW + "ip,nw_src=10.0.0.66,nw_dst=10.0.1.20", []string{spoofed}, []string{"output", toCtl}},
+		{"spoofed IPv6", web1Out + toGW + "ipv6,ipv6_src=fd00:1::66,ipv6_dst=fd00:1::10", []string{spoofed}, []string{"output", toCtl}},
+		{"spoofed ARP sender", web1Out + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:00:10,arp_spa=10.0.0.66,arp_tpa=10.0.0.1", []string{spoofed}, []string{"IN_PORT", toTunnel}},
+		{"spoofed ARP hardware address", web1Out + toAll + "arp,arp_op=2,arp_sha=02:00:00:00:00:66,arp_spa=10.0.0.10,arp_tpa=10.0.0.1", []string{spoofed}, []string{"IN_PORT", toTunnel}},
+		{"spoofed ND option", web1Out + "dl_dst=33:33:00:00:00:01,icmp6,icmpv6_type=136,icmpv6_code=0,ipv6_src=fd00:1::10,ipv6_dst=ff02::1,nd_target=fd00:1::10,nd_tll=02:00:00:00:00:66", []string{badND}, []string{"output", toCtl}},
 		{"rogue router advertisement", web1Out + "dl_dst=33:33:00:00:00:01,icmp6,icmpv6_type=134,ipv6_src=fe80::ff:fe00:10,ipv6_dst=ff02::1", nil, []string{"output", toCtl}},
 		{"tagged frame", "in_port=10,dl_vlan=5,dl_src=02:00:00:00:00:10," + toGW + "ip,nw_src=10.0.0.10,nw_dst=10.0.1.20", nil, []string{"output", toCtl}},
 		{"allowed address", web1Out + toGW + "ip,nw_src=10.0.0.100,nw_dst=10.0.1.20,nw_ttl=64", []string{toTunnel}, nil},
