@@ -245,6 +245,9 @@ func (s *session) compareNow(now time.Time) (drift []Drift, n int) {
 	// A flow with our cookie but a match of its own shows only when ours is there.
 	s.suspect = s.suspect || len(d.changed) > 0
 	s.holding = false
+	if c.cause == causeConnect && len(c.rows) == 0 {
+		return nil, n // a switch that started anew has lost all by itself
+	}
 	return d.drift(explain), n
 }
 

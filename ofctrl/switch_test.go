@@ -282,8 +282,8 @@ func TestSwitchRestarts(t *testing.T) {
 	if n := countFlows(h); n != 199 || n != strings.Count(want, "cookie=")-1 {
 		t.Errorf("%d flows, want 199", n)
 	}
-	if n := r.count("drift missing"); n != 198 || r.count("drift") != n {
-		t.Errorf("drift %d, want 198 missing flows", r.count("drift"))
+	if n := r.count("drift"); n != 0 {
+		t.Errorf("a restart was reported as %d pieces of drift", n)
 	}
 }
 
