@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dovetail-sdn/dovetail/openflow"
 	"github.com/dovetail-sdn/dovetail/ovsdb"
+	"github.com/dovetail-sdn/dovetail/pipeline"
 	"github.com/dovetail-sdn/dovetail/topology"
 	"github.com/dovetail-sdn/dovetail/topology/store"
 )
@@ -134,5 +136,16 @@ func TestWhyAnEndpointIsPending(t *testing.T) {
 	w.ackAll()
 	if s := w.Status(ep2.Key()); s.Phase != topology.PhaseRealized {
 		t.Errorf("second endpoint: %+v", s)
+	}
+}
+
+func TestWhoseCookie(t *testing.T) {
+	w := newWorld(t)
+	w.put(aHost(1), blueNet, ep1)
+	for source, want := range map[string]string{pipeline.BaseSource: "Pipeline base", ep1.Key().String(): "Endpoint acme/blue-1", "nobody": "[]"} {
+		got := w.ResolveCookie(uint64(openflow.SourceID(source)) << 32)
+		if len(got) == 1 && got[0].String() != want || len(got) == 0 && want != "[]" || len(got) > 1 {
+			t.Errorf("%s: %v, want %s", source, got, want)
+		}
 	}
 }

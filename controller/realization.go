@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/pipeline"
 	"github.com/dovetail-sdn/dovetail/topology"
 )
 
@@ -223,6 +224,9 @@ func (c *Controller) ResolveCookie(cookie uint64) []topology.Key {
 		if openflow.SourceID(k.String()) == id {
 			keys = append(keys, k)
 		}
+	}
+	if openflow.SourceID(pipeline.BaseSource) == id {
+		keys = append(keys, topology.Key{Kind: topology.KindPipeline, Name: "base"})
 	}
 	for k := range c.model.networks {
 		check(k)

@@ -200,7 +200,8 @@ func items(v any) ([]any, bool) {
 	case []any:
 		return v, true
 	case map[string]any:
-		if v["kind"] == "List" && len(v) <= 2 {
+		// As people write it, and as the API shows it: "EndpointList" with a "continue".
+		if kind, _ := v["kind"].(string); strings.HasSuffix(kind, "List") && v["metadata"] == nil && v["spec"] == nil {
 			list, ok := v["items"].([]any)
 			return list, ok || v["items"] == nil && len(v) == 1
 		}

@@ -169,3 +169,11 @@ func FuzzDecodeManifest(f *testing.F) {
 		}
 	})
 }
+
+// What the API shows as a list can be applied again.
+func TestDecodeManifestTakesListsAsShown(t *testing.T) {
+	got, err := DecodeManifest([]byte(`{"items":[{"kind":"Tenant","metadata":{"name":"acme"},"spec":{},"status":{"phase":"realized"}}],"kind":"TenantList","continue":"x"}`))
+	if err != nil || len(got) != 1 || got[0].Key().Name != "acme" {
+		t.Errorf("%v, %v", got, err)
+	}
+}

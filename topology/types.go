@@ -15,6 +15,9 @@ const (
 	KindRouter   Kind = "Router"
 	KindEndpoint Kind = "Endpoint"
 	KindHost     Kind = "Host"
+	// KindPipeline is no kind of resource: it stands for the flows that every host
+	// has whatever its endpoints, where the owner of a flow is asked for.
+	KindPipeline Kind = "Pipeline"
 )
 
 // Key identifies one object. Tenant is empty for tenants and hosts.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/dovetail-sdn/dovetail/topology"
 )
 
 func newWhoseCmd(a *app) *cobra.Command {
@@ -32,6 +34,10 @@ func newWhoseCmd(a *app) *cobra.Command {
 				return err
 			}
 			for _, k := range keys {
+				if k.Kind == topology.KindPipeline {
+					fmt.Fprintln(a.out, "the pipeline itself: every host has this flow; see docs/pipeline.md")
+					continue
+				}
 				fmt.Fprintln(a.out, k)
 			}
 			return nil
