@@ -36,6 +36,8 @@ func newLabCmd() *cobra.Command {
 			"  dovetail lab attach acme/web2 --host h2\n" +
 			"  dovetail lab exec acme/web1 -- ping -c 3 10.0.0.12\n" +
 			"  dovetail lab down",
+		Args: cobra.NoArgs, // an unknown command is an error, not a reason for help
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
 			l.in, l.out, l.err = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 		},

@@ -92,10 +92,13 @@ func Up(ctx context.Context, cfg Config) (*Lab, error) {
 	return l, nil
 }
 
-// makeRoom removes what is left of a lab, or the lab if it belongs to nobody.
+// makeRoom removes what is left of a lab whose owner has ended. A lab that somebody
+// made by hand is his to remove.
 func makeRoom(cfg Config) error {
 	if s, err := readState(cfg.Name); err == nil && s.Owner != nil && s.Owner.PID != cfg.Owner && s.Owner.PID != os.Getpid() && s.Owner.alive() {
 		return fmt.Errorf("lab %s belongs to process %d, which still runs: use another name", cfg.Name, s.Owner.PID)
+	} else if err == nil && s.Owner == nil && cfg.Owner == 0 {
+		return fmt.Errorf("lab %s is there already (%d hosts, %d workloads): remove it first with \"dovetail lab down --name %s\"", cfg.Name, len(s.Hosts), len(s.Workloads), cfg.Name)
 	}
 	if err := Down(cfg.Name); err != nil {
 		return fmt.Errorf("removing what is left of lab %s: %w", cfg.Name, err)

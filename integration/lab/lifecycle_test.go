@@ -129,8 +129,12 @@ func TestUpAgainAndInterrupted(t *testing.T) {
 	if pid := l.Host("h1").PID("ovs-vswitchd"); pid == 0 || pid == first {
 		t.Errorf("ovs-vswitchd was process %d and is %d", first, pid)
 	}
+	// Now the lab is nobody's, as one that was made by hand: it is not thrown away.
+	if _, err := Up(t.Context(), Config{Name: l.Name, Hosts: 2}); err == nil || !strings.Contains(err.Error(), "there already (1 hosts, 0 workloads)") {
+		t.Errorf("a second Up of a lab made by hand says %v", err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := Up(ctx, Config{Name: l.Name, Hosts: 8, Progress: func(int, int) { cancel() }})
+	_, err := Up(ctx, Config{Name: l.Name, Hosts: 8, Owner: os.Getpid(), Progress: func(int, int) { cancel() }})
 	if err == nil || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("an interrupted Up says %v", err)
 	}
