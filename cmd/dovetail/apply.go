@@ -30,7 +30,7 @@ func newApplyCmd(a *app) *cobra.Command {
 		Use:   "apply -f FILE",
 		Short: "Create or replace the objects of a manifest, all or none",
 		Long:  "Creates or replaces all objects of the files (YAML or JSON) in one transaction. Objects that are not in them stay as they are.",
-		Example: "  dovetail apply -f examples/two-tenants.yaml --wait\n" +
+		Example: "  dovetail apply -f examples/two-tenants.yaml\n" +
 			"  dovetail apply -f examples/          # every .yaml, .yml and .json of the folder\n" +
 			"  dovetail get network acme/blue -o yaml | sed s/1450/1400/ | dovetail apply -f -",
 		Args: cobra.NoArgs,

@@ -33,7 +33,7 @@ func newRootCmd(a *app) *cobra.Command {
 		Long: "Dovetail gives containers, virtual machines and servers the same virtual networks on Open vSwitch.\n" +
 			"`dovetail controller` runs the controller; the other commands talk to it.",
 		Example: "  dovetail controller --data-dir /var/lib/dovetail\n" +
-			"  dovetail apply -f examples/two-tenants.yaml --wait\n" +
+			"  dovetail apply -f examples/two-tenants.yaml\n" +
 			"  dovetail get endpoints -A",
 		SilenceUsage:  true,
 		SilenceErrors: true,
