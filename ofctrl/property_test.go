@@ -53,6 +53,7 @@ func TestSwitchEqualsItsFeeds(t *testing.T) {
 		dpid++
 		sw := newFakeSwitch(dpid)
 		refuses := rapid.Bool().Draw(rt, "refuses")
+		sw.surprises = refuses
 		sw.refuse = func(id openflow.ID) bool { return refuses && id.Kind == openflow.EntryFlow && id.Cookie%7 == 0 }
 		var feeds []*Feed
 		for i := range 3 {

@@ -86,8 +86,8 @@ func (f *fakeHost) join(systemID string) {
 func TestHostileBytes(t *testing.T) {
 	// A newcomer must outlive the probe of an old session, which may take 2 s.
 	c := startController(t, Config{EchoInterval: 1500 * time.Millisecond}, func(s *Server) {
-		s.limits.message, s.limits.handshake = 300*time.Millisecond, 6*time.Second
-		s.limits.transact, s.limits.build = testPatience, testPatience
+		s.limits.message, s.limits.handshake = 300*time.Millisecond, testPatience
+		s.limits.transact, s.limits.build = 10*testPatience, testPatience
 	})
 	good := dialController(t, c)
 	good.join("good")
@@ -130,6 +130,7 @@ func TestHostileBytes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			n := c.count(tt.want)
 			f := dialController(t, c)
+			f.receive() // a reply that comes before its request is nobody's
 			f.send("%s", tt.bytes)
 			f.untilClosed()
 			c.untilCalls(t, n+1, tt.want)
