@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/dovetail-sdn/dovetail/client"
+	"github.com/dovetail-sdn/dovetail/integration/lab"
 )
 
 // ready measures the time from the creation of an endpoint, whose port is there
@@ -27,8 +29,7 @@ func (s settings) ready(ctx context.Context, r *report) error {
 		return err
 	}
 	addr := target.Status.Addresses[0]
-	// What is measured is the network, not the pinger's own neighbour discovery.
-	if err := pinger.Command("ip", "neigh", "replace", addr.String(), "lladdr", target.Status.MAC.String(), "dev", "eth0", "nud", "permanent").Run(); err != nil {
+	if err := knowNeighbour(pinger, addr, target.Status.MAC.String()); err != nil {
 		return err
 	}
 	spec := target.Spec
@@ -48,35 +49,53 @@ func (s settings) ready(ctx context.Context, r *report) error {
 			if err := eps.Delete(ctx, "target", client.WriteOptions{Wait: 20 * time.Second}); err != nil {
 				return err
 			}
-			time.Sleep(100 * time.Millisecond) // let everybody come to rest
-			p, err := pinger.NewPinger(addr, 2*time.Millisecond)
+			first, done, err := untilAnswer(pinger, addr, func() error {
+				_, err := eps.Put(ctx, "target", nil, spec, client.WriteOptions{Wait: 20 * time.Second})
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			time.Sleep(50 * time.Millisecond)
-			if p.Replies() > 0 {
-				return fmt.Errorf("%s answers although its endpoint is deleted", addr)
-			}
-			began := time.Now()
-			_, err = eps.Put(ctx, "target", nil, spec, client.WriteOptions{Wait: 20 * time.Second})
-			acknowledged = append(acknowledged, milliseconds(time.Since(began)))
-			for end := began.Add(10 * time.Second); err == nil && p.FirstReply().IsZero() && time.Now().Before(end); {
-				time.Sleep(200 * time.Microsecond)
-			}
-			first := p.FirstReply()
-			p.Stop()
-			if err != nil {
-				return err
-			}
-			if first.IsZero() {
-				return fmt.Errorf("%s does not answer within 10 s", addr)
-			}
-			answered = append(answered, milliseconds(first.Sub(began)))
+			answered = append(answered, milliseconds(first))
+			acknowledged = append(acknowledged, milliseconds(done))
 		}
 		r.spread(fmt.Sprintf("ready.%d.ping", size), answered, "ms")
 		r.spread(fmt.Sprintf("ready.%d.realized", size), acknowledged, "ms")
 	}
 	return nil
+}
+
+// knowNeighbour tells a pinger who has an address: what is measured is the network,
+// not the pinger's own neighbour discovery.
+func knowNeighbour(pinger *lab.Workload, addr netip.Addr, mac string) error {
+	return pinger.Command("ip", "neigh", "replace", addr.String(), "lladdr", mac, "dev", "eth0", "nud", "permanent").Run()
+}
+
+// untilAnswer pings an address that nobody has yet, every 2 ms, and makes the change
+// that brings it. It returns when, after the start of the change, the first reply
+// came and the change returned.
+func untilAnswer(pinger *lab.Workload, addr netip.Addr, change func() error) (first, done time.Duration, err error) {
+	time.Sleep(100 * time.Millisecond) // let everybody come to rest
+	p, err := pinger.NewPinger(addr, 2*time.Millisecond)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer p.Stop()
+	time.Sleep(50 * time.Millisecond)
+	if p.Replies() > 0 {
+		return 0, 0, fmt.Errorf("%s answers although its endpoint is deleted", addr)
+	}
+	began := time.Now()
+	if err := change(); err != nil {
+		return 0, 0, err
+	}
+	done = time.Since(began)
+	for end := began.Add(10 * time.Second); p.FirstReply().IsZero(); time.Sleep(200 * time.Microsecond) {
+		if time.Now().After(end) {
+			return 0, 0, fmt.Errorf("%s does not answer within 10 s", addr)
+		}
+	}
+	return p.FirstReply().Sub(began), done, nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
