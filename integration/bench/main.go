@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // measurement is one part of the benchmark, by the name that is asked for.
@@ -29,12 +30,14 @@ func main() {
 	samples := flag.Int("samples", 30, "samples of each latency")
 	sizes := flag.String("sizes", "1,100,1000", "endpoints in the network when latencies are measured")
 	bulk := flag.String("bulk", "1000", "endpoints that are declared at once")
+	ovnLimit := flag.Duration("ovn-limit", 2*time.Minute, "when to give up waiting until OVN has taken in what is declared at once")
 	program := flag.String("dovetail", "bin/dovetail", "the program to measure")
 	flag.Parse()
-	s := settings{hosts: *hosts, samples: *samples, sizes: numbers(*sizes), bulk: numbers(*bulk), program: *program}
+	s := settings{hosts: *hosts, samples: *samples, sizes: numbers(*sizes), bulk: numbers(*bulk), program: *program, ovnLimit: *ovnLimit}
 	all := []measurement{
 		{"flows", "100,000 flows into one switch, against ovs-ofctl", s.flows},
 		{"ready", "an endpoint is created, until another host's ping is answered", s.ready},
+		{"ovn-ready", "the same with OVN", s.ovnReady},
 		{"bulk", "many endpoints are declared at once, until all hosts are complete", s.bulkDeclared},
 		{"count", "flows that an endpoint costs a host", s.count},
 	}
@@ -79,6 +82,7 @@ type settings struct {
 	hosts, samples int
 	sizes, bulk    []int
 	program        string
+	ovnLimit       time.Duration
 }
 
 func numbers(list string) []int {
