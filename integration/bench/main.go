@@ -39,7 +39,9 @@ func main() {
 		{"ready", "an endpoint is created, until another host's ping is answered", s.ready},
 		{"ovn-ready", "the same with OVN", s.ovnReady},
 		{"bulk", "many endpoints are declared at once, until all hosts are complete", s.bulkDeclared},
+		{"ovn-bulk", "the same with OVN", s.ovnBulk},
 		{"count", "flows that an endpoint costs a host", s.count},
+		{"ovn-count", "the same with OVN", s.ovnCount},
 	}
 	if err := runAll(all, flag.Args(), *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -28,13 +29,12 @@ func (s settings) ovnReady(ctx context.Context, r *report) error {
 	if err := knowNeighbour(pinger, addr, ovnMAC(ovnTarget)); err != nil {
 		return err
 	}
-	target := declaration(ovnTarget, ovnTarget)
 	have := 0
 	for _, size := range s.sizes {
 		if err := w.on.prepare(have+1, size); err != nil {
 			return err
 		}
-		if err := w.nb(declaration(have+1, size)...); err != nil {
+		if err := w.declare(have+1, size); err != nil {
 			return err
 		}
 		have = size
@@ -43,13 +43,13 @@ func (s settings) ovnReady(ctx context.Context, r *report) error {
 		}
 		var answered []float64
 		for range s.samples {
-			if err := w.nb("lsp-del", fmt.Sprintf("bench/e%d", ovnTarget)); err != nil {
+			if _, err := w.nb("lsp-del", ovnID(ovnTarget)); err != nil {
 				return err
 			}
 			if err := w.sync(ctx, time.Minute); err != nil {
 				return err
 			}
-			first, _, err := untilAnswer(pinger, addr, func() error { return w.nb(target...) })
+			first, _, err := untilAnswer(pinger, addr, func() error { return w.declare(ovnTarget, ovnTarget) })
 			if err != nil {
 				return err
 			}
@@ -60,22 +60,99 @@ func (s settings) ovnReady(ctx context.Context, r *report) error {
 	return nil
 }
 
-// untilUp waits until OVN says that so many endpoints are up, which their hosts say
-// when they have their flows, and that all hosts have followed.
-func (w *ovnWorld) untilUp(ctx context.Context, n int, limit time.Duration) error {
-	for end := time.Now().Add(limit); ; time.Sleep(200 * time.Millisecond) {
-		up, err := w.rows("find", "Port_Binding", "up=true")
-		if err != nil {
+// ovnBulk is bulk for OVN: all in one transaction, ports prepared.
+func (s settings) ovnBulk(ctx context.Context, r *report) error {
+	for _, n := range s.bulk {
+		if err := s.oneOVNBulk(ctx, r, n); err != nil {
 			return err
 		}
-		if up >= n {
-			return w.sync(ctx, max(time.Until(end), time.Second))
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("OVN says that %d of %d endpoints are up after %s", up, n, limit)
-		}
 	}
+	return nil
+}
+
+func (s settings) oneOVNBulk(ctx context.Context, r *report, n int) error {
+	w, err := s.ovnWorld(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := w.on.prepare(1, n); err != nil {
+		return err
+	}
+	watch := w.watch(ctx)
+	defer watch.close()
+	time.Sleep(3 * time.Second) // let the switches build their ports
+	name := fmt.Sprintf("ovn.bulk.%d", n)
+	before, began := w.use(), time.Now()
+	if err := w.declare(1, n); err != nil {
+		return err
+	}
+	err = w.untilUp(ctx, n, s.ovnLimit)
+	confirmed, after := time.Since(began), w.use()
+	if err == nil {
+		err = watch.calm(ctx, s.ovnLimit)
+	}
+	switch {
+	case errors.Is(err, errLate):
+		r.figure(name+".givenup", confirmed.Seconds(), "s")
+	case err != nil:
+		return err
+	default:
+		r.figure(name+".realized", watch.last().Sub(began).Seconds(), "s")
+		r.figure(name+".confirmed", confirmed.Seconds(), "s")
+	}
+	up, err := w.up()
+	if err != nil {
+		return err
+	}
+	r.figure(name+".up", float64(up), "endpoints")
+	r.figure(name+".cpu.controller", after.central-before.central, "s")
+	r.figure(name+".cpu.all", after.all-before.all, "s")
+	r.figure(name+".memory.controller", after.centralMemory, "MiB")
+	r.figure(name+".memory.agent", after.agentMemory, "MiB")
+	flows, err := w.on.flowCount("h1")
+	r.figure(name+".flows.h1", float64(flows), "flows")
+	return err
+}
+
+// ovnCount is count for OVN.
+func (s settings) ovnCount(ctx context.Context, r *report) error {
+	s.hosts = 2
+	w, err := s.ovnWorld(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	before, err := w.settled(ctx, 1, 4, 4)
+	if err != nil {
+		return err
+	}
+	// Endpoint 6 is on host h1, as all even ones are.
+	after, err := w.settled(ctx, 6, 6, 5)
+	if err != nil {
+		return err
+	}
+	r.figure("ovn.count.local", float64(after["h1"]-before["h1"]), "flows")
+	r.figure("ovn.count.remote", float64(after["h2"]-before["h2"]), "flows")
+	return nil
+}
+
+// settled makes endpoints with their ports, and returns how many flows each host has
+// once so many endpoints are up and nothing changes any more.
+func (w *ovnWorld) settled(ctx context.Context, first, last, up int) (map[string]int, error) {
+	if err := w.on.prepare(first, last); err != nil {
+		return nil, err
+	}
+	if err := w.declare(first, last); err != nil {
+		return nil, err
+	}
+	if err := w.untilUp(ctx, up, time.Minute); err != nil {
+		return nil, err
+	}
+	watch := w.watch(ctx)
+	defer watch.close()
+	if err := watch.calm(ctx, time.Minute); err != nil {
+		return nil, err
+	}
+	return watch.counts()
 }

@@ -67,7 +67,7 @@ func (s settings) ovnWorld(ctx context.Context) (w *ovnWorld, err error) {
 		return w, err
 	}
 	// The same network as Dovetail's, with the router that is its gateway.
-	if err := w.nb("lr-add", "core", "--", "ls-add", "blue",
+	if _, err := w.nb("lr-add", "core", "--", "ls-add", "blue",
 		"--", "lrp-add", "core", "core-blue", "02:ff:00:00:00:01", "10.0.0.1/16",
 		"--", "lsp-add", "blue", "blue-core", "--", "lsp-set-type", "blue-core", "router",
 		"--", "lsp-set-addresses", "blue-core", "router", "--", "lsp-set-options", "blue-core", "router-port=core-blue"); err != nil {
@@ -171,12 +171,13 @@ func (w *ovnWorld) agent(h *lab.Host) error {
 
 func (w *ovnWorld) untilChassis(ctx context.Context, n int) error {
 	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		have, err := w.rows("list", "Chassis")
-		if err != nil || have >= n {
-			return err
+		out, err := exec.CommandContext(ctx, "ovn-sbctl", "--db="+w.db("sb"), "--bare", "--columns=name", "list", "Chassis").Output()
+		if err != nil {
+			return fmt.Errorf("listing OVN's hosts: %w", err)
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		have := len(strings.Fields(string(out)))
+		if have >= n {
+			return nil
 		}
 		if time.Now().After(end) {
 			return fmt.Errorf("%d of %d hosts are chassis after a minute: see ovn-controller.log in the hosts' folders", have, n)
@@ -184,36 +185,28 @@ func (w *ovnWorld) untilChassis(ctx context.Context, n int) error {
 	}
 }
 
-// rows counts rows of the southbound database that ovn-sbctl finds.
-func (w *ovnWorld) rows(what ...string) (int, error) {
-	args := append([]string{"--db=" + w.db("sb"), "--bare", "--columns=_uuid"}, what...)
-	out, err := exec.Command("ovn-sbctl", args...).Output()
-	if err != nil {
-		return 0, fmt.Errorf("ovn-sbctl %s: %w", strings.Join(what, " "), err)
-	}
-	return len(strings.Fields(string(out))), nil
-}
-
-// nb runs commands as the program ovn-nbctl would, in its daemon, in one transaction.
-func (w *ovnWorld) nb(args ...string) error {
+// nb runs commands as the program ovn-nbctl would, in its daemon, in one transaction,
+// and returns what they print.
+func (w *ovnWorld) nb(args ...string) (string, error) {
 	request := map[string]any{"id": 0, "method": "run", "params": args}
 	if err := json.NewEncoder(w.nbctl).Encode(request); err != nil {
-		return fmt.Errorf("asking ovn-nbctl's daemon: %w", err)
+		return "", fmt.Errorf("asking ovn-nbctl's daemon: %w", err)
 	}
 	var reply struct {
-		Error *string `json:"error"`
+		Result string  `json:"result"`
+		Error  *string `json:"error"`
 	}
 	if err := w.replies.Decode(&reply); err != nil {
-		return fmt.Errorf("reading what ovn-nbctl's daemon says: %w", err)
+		return "", fmt.Errorf("reading what ovn-nbctl's daemon says: %w", err)
 	}
 	if reply.Error != nil {
-		return fmt.Errorf("ovn-nbctl %s: %s", args[0], strings.TrimSpace(*reply.Error))
+		return "", fmt.Errorf("ovn-nbctl %s: %s", args[0], strings.TrimSpace(*reply.Error))
 	}
-	return nil
+	return reply.Result, nil
 }
 
-// errSync says that not all hosts have confirmed in time.
-var errSync = errors.New("not all hosts say that they have all flows")
+// errLate says that OVN was given up.
+var errLate = errors.New("OVN has not taken in what was declared")
 
 // sync waits until every host says that it has all that was asked for. OVN 23.03 can
 // leave a busy host's number behind until it is asked anew, so that this asks again.
@@ -226,28 +219,57 @@ func (w *ovnWorld) sync(ctx context.Context, limit time.Duration) error {
 			return ctx.Err()
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("%w after %s", errSync, limit)
+			return fmt.Errorf("%w: some hosts do not confirm within %s", errLate, limit)
 		}
 	}
 }
 
-// declaration are the commands that make endpoints from number first to number last,
-// each with its addresses and with port security, which Dovetail always has.
-func declaration(first, last int) []string {
+// untilUp waits until OVN says that so many endpoints are up, which their hosts say
+// when they have their flows, and that all hosts have followed.
+func (w *ovnWorld) untilUp(ctx context.Context, n int, limit time.Duration) error {
+	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
+		up, err := w.up()
+		if err != nil {
+			return err
+		}
+		if up >= n {
+			return w.sync(ctx, time.Until(end))
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%w: %d of %d endpoints are up after %s", errLate, up, n, limit)
+		}
+	}
+}
+
+// up is how many endpoints are up. The router's port has a type, endpoints have none.
+func (w *ovnWorld) up() (int, error) {
+	out, err := w.nb("--bare", "--columns=name", "find", "Logical_Switch_Port", "up=true", `type=""`)
+	return len(strings.Fields(out)), err
+}
+
+// declare makes endpoints from number first to number last in one transaction, each
+// with its address and with port security, which Dovetail always has.
+func (w *ovnWorld) declare(first, last int) error {
 	var args []string
 	for i := first; i <= last; i++ {
 		if len(args) > 0 {
 			args = append(args, "--")
 		}
-		args = append(args, port(fmt.Sprintf("bench/e%d", i), ovnAddr(i), ovnMAC(i))...)
+		id, both := ovnID(i), ovnMAC(i)+" "+ovnAddr(i).String()
+		args = append(args, "lsp-add", "blue", id, "--", "lsp-set-addresses", id, both, "--", "lsp-set-port-security", id, both)
 	}
-	return args
+	if len(args) == 0 {
+		return nil
+	}
+	_, err := w.nb(args...)
+	return err
 }
 
-func port(id string, addr netip.Addr, mac string) []string {
-	both := mac + " " + addr.String()
-	return []string{"lsp-add", "blue", id, "--", "lsp-set-addresses", id, both, "--", "lsp-set-port-security", id, both}
-}
+// ovnID is the interface id of an endpoint, the same as Dovetail's.
+func ovnID(i int) string { return fmt.Sprintf("bench/e%d", i) }
 
 // ovnAddr is the address of an endpoint: those below are the router's, and others'.
 func ovnAddr(i int) netip.Addr {
@@ -259,12 +281,11 @@ func ovnMAC(i int) string { return fmt.Sprintf("02:00:00:00:%02x:%02x", byte(i>>
 
 // attach makes a workload with a namespace for an endpoint of its own number.
 func (w *ovnWorld) attach(i int, host string) (*lab.Workload, error) {
-	id := fmt.Sprintf("bench/e%d", i)
-	if err := w.nb(declaration(i, i)...); err != nil {
+	if err := w.declare(i, i); err != nil {
 		return nil, err
 	}
 	return w.lab.Attach(w.lab.Host(host), lab.AttachConfig{
-		InterfaceID: id, MAC: ovnMAC(i), MTU: 1450, Addresses: []netip.Prefix{netip.PrefixFrom(ovnAddr(i), 16)},
+		InterfaceID: ovnID(i), MAC: ovnMAC(i), MTU: 1450, Addresses: []netip.Prefix{netip.PrefixFrom(ovnAddr(i), 16)},
 	})
 }
 
@@ -273,6 +294,36 @@ func pid(path string) int {
 	data, _ := os.ReadFile(path + ".pid")
 	n, _ := strconv.Atoi(strings.TrimSpace(string(data)))
 	return n
+}
+
+// use is what OVN costs: processor time in seconds of its central daemons and of all
+// with those of the hosts, and peak resident memory in MiB.
+type use struct{ central, all, centralMemory, agentMemory float64 }
+
+func (w *ovnWorld) use() use {
+	var u use
+	for _, name := range []string{"nb", "sb", "northd", "nbctl"} {
+		p := pid(w.file(name))
+		u.central += processTime(p)
+		u.centralMemory += peakOf(p)
+	}
+	u.all = u.central
+	for _, h := range w.lab.Hosts() {
+		for _, name := range []string{"ovs-vswitchd", "ovsdb-server", "ovn-controller"} {
+			u.all += processTime(pid(filepath.Join(w.lab.Folder(h), name)))
+		}
+		u.agentMemory = max(u.agentMemory, peakOf(pid(filepath.Join(w.lab.Folder(h), "ovn-controller"))))
+	}
+	return u
+}
+
+// peakOf is a process's peak resident memory in MiB.
+func peakOf(pid int) float64 {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kib float64
+	_, _ = fmt.Sscan(rest, &kib)
+	return kib / 1024
 }
 
 // command runs a program; what it says is part of the error.
