@@ -28,8 +28,7 @@ type flowWatch struct {
 	flows   map[string]int
 	err     error
 	changed time.Time // when a change was seen last
-	// before is the last time at which a host was seen without its last flows, so
-	// that what is reported is, within a round, in OVN's favour.
+	// before is the last time at which a host was seen without its last flows.
 	before time.Time
 }
 
@@ -96,11 +95,11 @@ func (f *flowWatch) calm(ctx context.Context, limit time.Duration) error {
 	}
 }
 
-// last is when the last change came, or up to one round before.
-func (f *flowWatch) last() time.Time {
+// last says between which times the last change came: no more than a round apart.
+func (f *flowWatch) last() (from, to time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.before
+	return f.before, f.changed
 }
 
 // counts is how many flows each host has.
