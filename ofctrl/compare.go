@@ -236,6 +236,9 @@ func (s *session) compareNow(now time.Time) (drift []Drift, n int) {
 	for kind, n := range map[DriftKind]int{DriftMissing: len(d.missing), DriftChanged: len(d.changed), DriftForeign: len(d.foreign)} {
 		s.srv.metrics.repairs.WithLabelValues(string(kind)).Add(float64(n))
 	}
+	if n == 0 {
+		s.confused = 0
+	}
 	if n > 0 || s.holding {
 		repairs := d.repairs(w)
 		last := repairs[len(repairs)-1]
@@ -245,8 +248,10 @@ func (s *session) compareNow(now time.Time) (drift []Drift, n int) {
 	// A flow with our cookie but a match of its own shows only when ours is there.
 	s.suspect = s.suspect || len(d.changed) > 0
 	s.holding = false
-	if c.cause == causeConnect && len(c.rows) == 0 {
-		return nil, n // a switch that started anew has lost all by itself
+	own := s.ownFault
+	s.replayed, s.ownFault = false, false
+	if own || c.cause == causeConnect && len(c.rows) == 0 {
+		return nil, n // nobody did it: a switch that started anew has lost all by itself
 	}
 	return d.drift(explain), n
 }

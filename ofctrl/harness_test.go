@@ -111,8 +111,8 @@ func (r *recorder) until(tb failer, what string, ok func() bool) {
 		if time.Now().After(deadline) {
 			tb.Fatalf("waited in vain: %s; events:\n%s", what, r.all())
 		}
+		r.mu.Lock() // before the timer, whose call must not come before Wait
 		timer := time.AfterFunc(10*time.Millisecond, r.wake)
-		r.mu.Lock()
 		r.cond.Wait()
 		r.mu.Unlock()
 		timer.Stop()

@@ -15,9 +15,12 @@ type refusals struct {
 	refused map[openflow.ID]uint64
 	// reported has the owners of whom the Handler knows already.
 	reported map[feedOwner]struct{}
-	// confused counts errors that say that the switch's groups and meters are
-	// not what we think.
+	// confused counts refused additions that say that the switch's groups and
+	// meters are not what we think, since it was last found to be as wanted.
 	confused int
+	// replayed says that a bundle was refused since the last comparison, and
+	// ownFault that groups or meters then were not as later messages assumed.
+	replayed, ownFault bool
 }
 
 type feedOwner struct {
@@ -33,7 +36,8 @@ const maxConfused = 3
 func isSlave(e *openflow.ErrorMsg) bool { return e.Type == 1 && e.Code == 10 }
 func isConfused(e *openflow.ErrorMsg) bool {
 	return e.Type == 6 && (e.Code == 0 || e.Code == 8) || // the group exists, is unknown
-		e.Type == 12 && (e.Code == 1 || e.Code == 3) // the meter exists, is unknown
+		e.Type == 12 && (e.Code == 1 || e.Code == 2 || e.Code == 3) || // the meter exists, a flow's is missing, is unknown
+		e.Type == 2 && e.Code == 9 // a flow's group is missing
 }
 
 // forgive forgets what was refused of an owner whose entries change.
@@ -118,9 +122,12 @@ func (s *session) traceError(e *openflow.ErrorMsg) (o *op, known bool, err error
 // refuse notes that an op of s.outstanding[at] was refused. It returns the op if
 // that is to be reported.
 func (s *session) refuse(at int, o *op, e *openflow.ErrorMsg) *op {
-	if isConfused(e) && s.confused < maxConfused {
-		s.confused++
+	if isConfused(e) && (o.kind == opModify || s.confused < maxConfused) {
+		if o.kind == opAdd { // what cannot be modified is added next time
+			s.confused++
+		}
 		s.suspect = true
+		s.ownFault = s.ownFault || s.replayed
 		s.nudge()
 		return nil
 	}
@@ -167,7 +174,7 @@ func (s *session) replay(at int) {
 	if len(ops) == 0 {
 		return
 	}
-	b.waiting = true
+	b.waiting, s.replayed = true, true
 	if s.compare != nil {
 		s.compare.void = true
 	}
