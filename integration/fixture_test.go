@@ -52,11 +52,14 @@ func testMain(m *testing.M) int {
 
 // world is a lab with a controller.
 type world struct {
-	t     *testing.T
-	lab   *lab.Lab
-	api   *api
-	dir   string
-	rest  string
+	t    *testing.T
+	lab  *lab.Lab
+	api  *api
+	dir  string
+	rest string
+	// Where hosts find the controller.
+	ovsdb, openFlow string
+
 	flags []string
 	ctl   *exec.Cmd
 	log   *os.File
@@ -90,21 +93,9 @@ func startWith(t *testing.T, hosts int, s setup) *world {
 	if w.lab, err = lab.Up(t.Context(), lab.Config{Name: name, Hosts: hosts, Owner: os.Getpid()}); err != nil {
 		t.Fatal(err)
 	}
-	w.api = newAPI("http://" + w.rest)
-	w.dir = w.lab.Folder("controller")
-	if err := os.MkdirAll(w.dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if w.log, err = os.Create(filepath.Join(w.dir, "controller.log")); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		w.killController()
-		if t.Failed() {
-			w.tail()
-		}
-	})
-	w.startController()
+	w.ovsdb = net.JoinHostPort(w.lab.Controller.String(), "6640")
+	w.openFlow = net.JoinHostPort(w.lab.Controller.String(), "6653")
+	w.begin(w.lab.Folder("controller"))
 	for i := 1; i <= hosts; i++ {
 		if s.host != nil {
 			s.host(w, fmt.Sprintf("h%d", i))
@@ -120,6 +111,27 @@ func startWith(t *testing.T, hosts int, s setup) *world {
 		w.api.realized(t, path)
 	}
 	return w
+}
+
+// begin starts the controller, whose data and log are in dir, and ends it with the
+// test.
+func (w *world) begin(dir string) {
+	w.t.Helper()
+	w.api, w.dir = newAPI("http://"+w.rest), dir
+	if err := os.MkdirAll(w.dir, 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	var err error
+	if w.log, err = os.Create(filepath.Join(w.dir, "controller.log")); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		w.killController()
+		if w.t.Failed() {
+			w.tail()
+		}
+	})
+	w.startController()
 }
 
 // tail shows the end of the controller's log.
@@ -144,7 +156,7 @@ func freeAddress(t testing.TB) string {
 func (w *world) startController() {
 	w.t.Helper()
 	w.ctl = exec.Command(binary, append([]string{"controller", "--data-dir", filepath.Join(w.dir, "data"), "--rest-listen", w.rest,
-		"--ovsdb-listen", net.JoinHostPort(w.lab.Controller.String(), "6640"), "--openflow-listen", net.JoinHostPort(w.lab.Controller.String(), "6653")}, w.flags...)...)
+		"--ovsdb-listen", w.ovsdb, "--openflow-listen", w.openFlow}, w.flags...)...)
 	w.ctl.Stdout, w.ctl.Stderr = w.log, w.log
 	if err := w.ctl.Start(); err != nil {
 		w.t.Fatal(err)
