@@ -31,9 +31,10 @@ func main() {
 	sizes := flag.String("sizes", "1,100,1000", "endpoints in the network when latencies are measured")
 	bulk := flag.String("bulk", "1000", "endpoints that are declared at once")
 	ovnLimit := flag.Duration("ovn-limit", 2*time.Minute, "when to give up waiting until OVN has taken in what is declared at once")
+	simulated := flag.Int("fleet", 1000, "simulated hosts, a multiple of 50")
 	program := flag.String("dovetail", "bin/dovetail", "the program to measure")
 	flag.Parse()
-	s := settings{hosts: *hosts, samples: *samples, sizes: numbers(*sizes), bulk: numbers(*bulk), program: *program, ovnLimit: *ovnLimit}
+	s := settings{hosts: *hosts, samples: *samples, sizes: numbers(*sizes), bulk: numbers(*bulk), fleet: *simulated, program: *program, ovnLimit: *ovnLimit}
 	all := []measurement{
 		{"flows", "100,000 flows into one switch, against ovs-ofctl", s.flows},
 		{"ready", "an endpoint is created, until another host's ping is answered", s.ready},
@@ -42,6 +43,7 @@ func main() {
 		{"ovn-bulk", "the same with OVN", s.ovnBulk},
 		{"count", "flows that an endpoint costs a host", s.count},
 		{"ovn-count", "the same with OVN", s.ovnCount},
+		{"scale", "1,000 simulated hosts: all at once, single changes, a restart of the controller", s.scale},
 	}
 	if err := runAll(all, flag.Args(), *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -82,6 +84,7 @@ func runAll(all []measurement, want []string, out string) error {
 // settings are the sizes of what is measured.
 type settings struct {
 	hosts, samples int
+	fleet          int // simulated hosts
 	sizes, bulk    []int
 	program        string
 	ovnLimit       time.Duration
@@ -112,6 +115,17 @@ func (r *report) figure(name string, value float64, unit string) {
 	if r.json != nil {
 		_ = r.json.Encode(figure{name, value, unit})
 	}
+}
+
+// percentiles reports the middle and the slow end of latencies.
+func (r *report) percentiles(name string, values []float64, unit string) {
+	if len(values) == 0 {
+		return
+	}
+	v := slices.Sorted(slices.Values(values))
+	r.figure(name+".p50", v[len(v)/2], unit)
+	r.figure(name+".p99", v[len(v)*99/100], unit)
+	r.figure(name+".max", v[len(v)-1], unit)
 }
 
 // spread reports the median and the ends of what was measured several times.
