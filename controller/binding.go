@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dovetail-sdn/dovetail/ovsdb"
 	"github.com/dovetail-sdn/dovetail/topology"
@@ -42,26 +43,27 @@ func (c *Controller) portsReported(h *host, ports []ovsdb.Port) {
 }
 
 func (c *Controller) claimed(h *host, p ovsdb.Port, first bool) {
-	byHost := c.model.claims[p.InterfaceID]
-	if byHost == nil {
-		byHost = map[*host]claim{}
-		c.model.claims[p.InterfaceID] = byHost
+	claims := c.model.claims[p.InterfaceID]
+	i := slices.IndexFunc(claims, func(cl claim) bool { return cl.host == h })
+	if i < 0 {
+		cl := claim{host: h}
+		if !first {
+			c.model.order++
+			cl.order = c.model.order
+		}
+		i = len(claims)
+		claims = append(claims, cl)
+		c.model.claims[p.InterfaceID] = claims
 	}
-	cl, known := byHost[h]
-	if !known && !first {
-		c.model.order++
-		cl.order = c.model.order
-	}
-	cl.port = p
-	byHost[h] = cl
+	claims[i].port = p
 	if e := c.model.byInterface[p.InterfaceID]; e != nil {
 		c.rebind(e)
 	}
 }
 
 func (c *Controller) unclaim(h *host, id string) {
-	delete(c.model.claims[id], h)
-	if len(c.model.claims[id]) == 0 {
+	claims := slices.DeleteFunc(c.model.claims[id], func(cl claim) bool { return cl.host == h })
+	if c.model.claims[id] = claims; len(claims) == 0 {
 		delete(c.model.claims, id)
 	}
 	if e := c.model.byInterface[id]; e != nil {
@@ -74,11 +76,15 @@ func (c *Controller) unclaim(h *host, id string) {
 // Without a claim the last known host keeps it until that host says otherwise.
 func (c *Controller) rebind(e *endpoint) {
 	claims := c.model.claims[e.spec.Allocated.InterfaceID]
-	var best *host
-	for h, cl := range claims {
-		if best == nil || c.better(e, h, cl, best, claims[best]) {
-			best = h
+	var first *claim
+	for i := range claims {
+		if first == nil || c.better(e, &claims[i], first) {
+			first = &claims[i]
 		}
+	}
+	var best *host
+	if first != nil {
+		best = first.host
 	}
 	unheard := e.host != nil && e.host.ports == nil
 	switch {
@@ -87,14 +93,14 @@ func (c *Controller) rebind(e *endpoint) {
 	case best == nil:
 		c.place(e, nil)
 		return
-	case unheard && claims[best].order == 0 && best != e.host:
+	case unheard && first.order == 0 && best != e.host:
 		return // an old report of another host; wait for the bound one's
 	}
 	if len(claims) > 1 && best != e.host && e.host != nil {
 		c.event(topology.EventConflict, e.key, best.key.Name,
 			fmt.Sprintf("hosts %s and %s both have interface %s; the newer one, %s, is bound", e.host.key.Name, best.key.Name, e.spec.Allocated.InterfaceID, best.key.Name))
 	}
-	p := claims[best].port
+	p := first.port
 	b := &topology.Binding{Endpoint: e.key, Host: best.key.Name, Port: p.Name, OFPort: p.OFPort, Since: c.now()}
 	b.MAC, e.mismatch = attachedMAC(e, p)
 	if p.OFPort == 0 {
@@ -106,18 +112,18 @@ func (c *Controller) rebind(e *endpoint) {
 	c.place(e, b)
 }
 
-// better says whether claim a of host h beats claim b of host g.
-func (c *Controller) better(e *endpoint, h *host, a claim, g *host, b claim) bool {
+// better says whether claim a beats claim b.
+func (c *Controller) better(e *endpoint, a, b *claim) bool {
 	if usable := a.port.OFPort != 0; usable != (b.port.OFPort != 0) {
 		return usable
 	}
 	if a.order != b.order {
 		return a.order > b.order
 	}
-	if (h == e.host) != (g == e.host) {
-		return h == e.host
+	if (a.host == e.host) != (b.host == e.host) {
+		return a.host == e.host
 	}
-	return h.key.Name < g.key.Name
+	return a.host.key.Name < b.host.key.Name
 }
 
 // attachedMAC honours external_ids:attached-mac: an endpoint whose MAC was derived

@@ -49,17 +49,34 @@ func (c *Controller) flush() []*endpoint {
 	return stored
 }
 
-// awaitPlans has the objects that made hosts follow more feeds wait for those.
+// awaitPlans has the objects that made hosts follow more feeds wait for those that
+// are of their domain.
 func (c *Controller) awaitPlans(d dirty, grown map[*host][]*follow) {
+	domains := map[*network]map[*follow]bool{}
+	await := func(o *object, n *network, h *host) {
+		added := grown[h]
+		if len(added) == 0 || n == nil {
+			return
+		}
+		if domains[n] == nil {
+			domains[n] = map[*follow]bool{}
+			domain(n, domains[n])
+		}
+		for _, f := range added {
+			if f == h.feed || domains[n][f] {
+				c.await(o, f)
+			}
+		}
+	}
 	for e := range d.local {
 		if e.host != nil {
-			c.await(&e.object, grown[e.host])
+			await(&e.object, e.net, e.host)
 		}
 	}
 	for r := range d.routers {
 		for _, n := range r.nets {
 			for h := range n.hosts {
-				c.await(&r.object, grown[h])
+				await(&r.object, n, h)
 			}
 		}
 	}

@@ -23,7 +23,7 @@ type model struct {
 	byInterface map[string]*endpoint
 	// claims are all ports that hosts report, by iface-id, whether or not there is
 	// an endpoint for them.
-	claims map[string]map[*host]claim
+	claims map[string][]claim
 	// order rises with each claim that is new in a running session.
 	order uint64
 	// removed are deleted objects that some switch still has to acknowledge.
@@ -39,7 +39,7 @@ func newModel() model {
 		routers:     map[topology.Key]*router{},
 		endpoints:   map[topology.Key]*endpoint{},
 		byInterface: map[string]*endpoint{},
-		claims:      map[string]map[*host]claim{},
+		claims:      map[string][]claim{},
 		removed:     map[topology.Key]*object{},
 	}
 }
@@ -115,6 +115,7 @@ func (e *endpoint) bound() *topology.Endpoint {
 
 // claim is a host's report that it has an interface.
 type claim struct {
+	host *host
 	port ovsdb.Port
 	// order is 0 for what a host reports first in a session, since that may be
 	// old; later claims rise.
@@ -140,13 +141,30 @@ func newFollow(name string) *follow {
 // object is what all kinds have: how far they have come into the switches.
 type object struct {
 	key topology.Key
-	// needs are feeds whose followers must acknowledge up to a sequence number.
-	needs map[*follow]uint64
+	// needs are feeds whose followers must acknowledge up to a sequence number. A
+	// slice, since there are few, but many objects have some after a start.
+	needs []need
 	// refused are the refusals of switches.
 	refused map[refusal]string
 	phase   topology.Phase
 	since   time.Time
 	waiters []chan struct{} // closed when the phase is settled
+}
+
+// need is what an object waits for in a feed.
+type need struct {
+	feed *follow
+	seq  uint64
+}
+
+// needIn is what the object needs in a feed, nil for nothing.
+func (o *object) needIn(f *follow) *need {
+	for i := range o.needs {
+		if o.needs[i].feed == f {
+			return &o.needs[i]
+		}
+	}
+	return nil
 }
 
 type refusal struct {

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dovetail-sdn/dovetail/topology"
@@ -16,21 +17,21 @@ const awayAfter = 30 * time.Second
 
 // awaitSeq has the object wait until the feed's followers acknowledge seq.
 func (c *Controller) awaitSeq(o *object, f *follow, seq uint64) {
-	if o.needs == nil {
-		o.needs = map[*follow]uint64{}
+	if n := o.needIn(f); n != nil {
+		n.seq = seq
+	} else {
+		o.needs = append(o.needs, need{f, seq})
 	}
-	o.needs[f] = seq
 	f.pending = append(f.pending, pendingMark{seq, o})
 	c.sweep[f] = true
 	c.dirty.phases[o] = true
 }
 
-// await has the object wait for all that the feeds hold now.
-func (c *Controller) await(o *object, feeds []*follow) {
-	for _, f := range feeds {
-		if seq := f.Seq(); seq > 0 && o.needs[f] != seq {
-			c.awaitSeq(o, f, seq)
-		}
+// await has the object wait for all that the feed holds now.
+func (c *Controller) await(o *object, f *follow) {
+	n := o.needIn(f)
+	if seq := f.Seq(); seq > 0 && (n == nil || n.seq != seq) {
+		c.awaitSeq(o, f, seq)
 	}
 }
 
@@ -44,8 +45,11 @@ func (c *Controller) sweepFeed(f *follow) {
 	i := 0
 	for ; i < len(f.pending) && f.pending[i].seq <= low; i++ {
 		o := f.pending[i].obj
-		if seq, ok := o.needs[f]; ok && seq <= low {
-			delete(o.needs, f)
+		if n := o.needIn(f); n != nil && n.seq <= low {
+			o.needs = slices.DeleteFunc(o.needs, func(n need) bool { return n.feed == f })
+			if len(o.needs) == 0 {
+				o.needs = nil
+			}
 			c.dirty.phases[o] = true
 		}
 	}
@@ -130,8 +134,8 @@ func (c *Controller) judge(o *object) (topology.Phase, string) {
 			return c.judgeHost(c.model.hosts[o.key.Name])
 		}
 	}
-	for f := range o.needs {
-		for h := range f.followers {
+	for _, n := range o.needs {
+		for h := range n.feed.followers {
 			if !h.openflowUp && !c.away(h) {
 				return topology.PhasePending, fmt.Sprintf("waiting for host %s, which is not connected", h.key.Name)
 			}
@@ -152,9 +156,9 @@ func (c *Controller) judgeEndpoint(e *endpoint) (topology.Phase, string) {
 	case e.mismatch != "":
 		return topology.PhaseFailed, e.mismatch
 	case e.binding == nil:
-		for h, cl := range c.model.claims[id] {
+		for _, cl := range c.model.claims[id] {
 			if cl.port.Error != "" {
-				return topology.PhaseFailed, fmt.Sprintf("host %s cannot use port %s: %s", h.key.Name, cl.port.Name, cl.port.Error)
+				return topology.PhaseFailed, fmt.Sprintf("host %s cannot use port %s: %s", cl.host.key.Name, cl.port.Name, cl.port.Error)
 			}
 		}
 		return topology.PhasePending, fmt.Sprintf("not bound: no host has an interface with external_ids:iface-id=%s on br-int", id)

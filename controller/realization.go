@@ -105,16 +105,16 @@ func (c *Controller) feedsOf(key topology.Key) map[*follow]bool {
 
 func (c *Controller) hostStatus(o *object) []topology.HostStatus {
 	feeds := c.feedsOf(o.key)
-	for f := range o.needs {
-		feeds[f] = true
+	for _, n := range o.needs {
+		feeds[n.feed] = true
 	}
 	var list []topology.HostStatus
 	for _, h := range hostsOf(feeds) {
 		hs := topology.HostStatus{Name: h.key.Name, Acknowledged: true}
-		for f, seq := range o.needs {
-			if f.followers[h] {
-				acked, ok := c.switches.Acked(h.spec.Allocated.DatapathID, f.Feed)
-				hs.Acknowledged = hs.Acknowledged && ok && acked >= seq
+		for _, n := range o.needs {
+			if n.feed.followers[h] {
+				acked, ok := c.switches.Acked(h.spec.Allocated.DatapathID, n.feed.Feed)
+				hs.Acknowledged = hs.Acknowledged && ok && acked >= n.seq
 			}
 		}
 		if !h.openflowUp {

@@ -31,8 +31,9 @@ type checks struct {
 	suspect   bool
 	notBefore time.Time // for suspect
 	nextAudit time.Time
-	auditing  bool // has a place in Server.audits
-	monitored bool // the flow monitor was asked for
+	place     chan struct{} // Server.audits or .dumps, if it has a place there
+	queued    time.Time     // since when it waits for a place, zero if it does not
+	monitored bool          // the flow monitor was asked for
 	monitor   uint32
 	poll      poll
 }
@@ -83,19 +84,51 @@ func (s *session) check(b []byte, now time.Time) []byte {
 	}
 	switch {
 	case s.holding:
-		return s.beginCompare(b, now, s.cause)
-	case s.suspect && !now.Before(s.notBefore):
-		return s.beginCompare(b, now, causeForeign)
-	case !now.Before(s.nextAudit):
-		select {
-		case s.srv.audits <- struct{}{}:
-			s.auditing = true
-			return s.beginCompare(b, now, causeAudit)
-		default:
-			s.nextAudit = now.Add(jitter(s.srv.cfg.AuditInterval / 20))
+		if s.queue(now) {
+			return s.beginCompare(b, now, s.cause)
 		}
+		return b
+	case s.suspect && !now.Before(s.notBefore):
+		if s.queue(now) {
+			return s.beginCompare(b, now, causeForeign)
+		}
+	case !now.Before(s.nextAudit):
+		if s.take(s.srv.audits) {
+			return s.beginCompare(b, now, causeAudit)
+		}
+		s.nextAudit = now.Add(jitter(s.srv.cfg.AuditInterval / 20))
 	}
 	return s.appendPoll(b, now)
+}
+
+// A session that waits for a place looks again after queuePause. Switches that
+// keep their places and tell nothing make nobody wait for longer than
+// queuePatience.
+const (
+	queuePause    = 20 * time.Millisecond
+	queuePatience = 10 * time.Second
+)
+
+// queue takes a place for a comparison, or says that there is none yet.
+func (s *session) queue(now time.Time) bool {
+	if s.queued.IsZero() {
+		s.queued = now
+	}
+	if !s.take(s.srv.dumps) && now.Sub(s.queued) < queuePatience {
+		return false
+	}
+	s.queued = time.Time{}
+	return true
+}
+
+func (s *session) take(places chan struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		s.place = places
+		return true
+	default:
+		return false
+	}
 }
 
 // nextCheck is when check has to be called again.
@@ -104,6 +137,9 @@ func (s *session) nextCheck() time.Time {
 		return s.compare.deadline
 	}
 	next := s.nextAudit
+	if !s.queued.IsZero() {
+		next = time.Now().Add(jitter(queuePause))
+	}
 	if len(s.jobs) > 0 || s.sending != nil {
 		return time.Now().Add(time.Minute) // later: a reply of the switch comes first
 	}
@@ -126,7 +162,7 @@ func (s *session) beginCompare(b []byte, now time.Time, cause string) []byte {
 	}
 	first := s.xidsFor(3)
 	s.compare = &compare{
-		cause: cause, started: now, deadline: now.Add(s.srv.cfg.limits.dump),
+		cause: cause, started: now, deadline: now.Add(s.srv.cfg.limits.dump), rows: make([]row, 0, s.expected()),
 		flows: first, groups: first + 1, meters: first + 2, missing: 3,
 	}
 	b = appendXID(b, openflow.FlowStatsRequest(), first)
@@ -134,11 +170,29 @@ func (s *session) beginCompare(b []byte, now time.Time, cause string) []byte {
 	return appendXID(b, openflow.MeterConfigRequest(), first+2)
 }
 
+// expected is about how many entries the switch has.
+func (s *session) expected() (n int) {
+	count := func(f *Feed) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		n += f.flows
+	}
+	for f := range s.subs {
+		count(f)
+	}
+	for _, f := range s.inbox.next() {
+		if s.subs[f] == nil {
+			count(f)
+		}
+	}
+	return n + n/16
+}
+
 // endCompare plans the next one.
 func (s *session) endCompare(now time.Time, repaired bool) {
 	took := now.Sub(s.compare.started)
 	s.compare = nil
-	s.releaseAudit()
+	s.leavePlace()
 	s.nextAudit = now.Add(jitter(s.srv.cfg.AuditInterval))
 	// A switch that is changed all the time must not be dumped all the time.
 	s.notBefore = now.Add(max(minPause, 4*took))
@@ -146,10 +200,10 @@ func (s *session) endCompare(now time.Time, repaired bool) {
 	s.nudge()
 }
 
-func (s *session) releaseAudit() {
-	if s.auditing {
-		s.auditing = false
-		<-s.srv.audits
+func (s *session) leavePlace() {
+	if s.place != nil {
+		<-s.place
+		s.place = nil
 	}
 }
 
@@ -190,14 +244,9 @@ func (c *compare) complete(xid uint32) bool {
 }
 
 func (c *compare) addFlows(body []byte) error {
-	stats, err := openflow.DecodeFlowStats(body)
-	if err != nil {
-		return err
-	}
-	for i := range stats {
-		c.rows = append(c.rows, row{stats[i].ID, stats[i].Sum})
-	}
-	return nil
+	return openflow.EachFlowStat(body, func(s *openflow.FlowStat) {
+		c.rows = append(c.rows, row{s.ID, s.Sum})
+	})
 }
 
 // maxMeter is the highest meter that is not the switch's own.

@@ -2,6 +2,7 @@ package ofctrl
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/dovetail-sdn/dovetail/openflow"
@@ -25,15 +26,32 @@ type item struct {
 	wrong int    // how many others the switch has with this ID
 }
 
-func (w *wanted) add(feed *Feed, holdings []holding) {
-	for _, h := range holdings {
-		for i := range h.entries {
-			e := &h.entries[i]
-			if _, ok := w.index[e.ID]; ok {
-				continue
+// part is what a feed holds.
+type part struct {
+	feed     *Feed
+	holdings []holding
+}
+
+// add takes in what feeds hold.
+func (w *wanted) add(parts []part) {
+	n := 0
+	for _, p := range parts {
+		for _, h := range p.holdings {
+			n += len(h.entries)
+		}
+	}
+	w.items = make([]item, 0, n)
+	w.index = make(map[openflow.ID]int32, n)
+	for _, p := range parts {
+		for _, h := range p.holdings {
+			for i := range h.entries {
+				e := &h.entries[i]
+				if _, ok := w.index[e.ID]; ok {
+					continue
+				}
+				w.index[e.ID] = int32(len(w.items))
+				w.items = append(w.items, item{entry: e, feed: p.feed, owner: h.owner, seq: h.seq})
 			}
-			w.index[e.ID] = int32(len(w.items))
-			w.items = append(w.items, item{entry: e, feed: feed, owner: h.owner, seq: h.seq})
 		}
 	}
 }
@@ -48,6 +66,11 @@ type differences struct {
 }
 
 func (d *differences) count() int { return len(d.missing) + len(d.changed) + len(d.foreign) }
+
+// lacksWhatFlowsUse says whether a group or a meter is missing.
+func (d *differences) lacksWhatFlowsUse() bool {
+	return slices.ContainsFunc(d.missing, func(it *item) bool { return it.entry.ID.Kind != openflow.EntryFlow })
+}
 
 // against compares w with what the switch has. refused says what it will not have.
 func (w *wanted) against(rows []row, refused map[openflow.ID]uint64) differences {
@@ -247,6 +270,9 @@ func (s *session) compareNow(now time.Time) (drift []Drift, n int) {
 	}
 	// A flow with our cookie but a match of its own shows only when ours is there.
 	s.suspect = s.suspect || len(d.changed) > 0
+	if len(s.refused) > 0 && d.lacksWhatFlowsUse() {
+		s.refused, s.suspect = nil, true // flows may have been refused for want of it
+	}
 	s.holding = false
 	own := s.ownFault
 	s.replayed, s.ownFault = false, false
@@ -259,16 +285,17 @@ func (s *session) compareNow(now time.Time) (drift []Drift, n int) {
 // want works out what the switch should have had when it was asked, and when the
 // session is holding what it will have confirmed once it is like that.
 func (s *session) want(acks *[]ack) (w *wanted, x explainer, ok bool) {
-	w = &wanted{index: make(map[openflow.ID]int32), changing: s.compare.touched}
+	w = &wanted{changing: s.compare.touched}
 	if s.holding {
 		return w, s.wantAll(w, acks), true
 	}
+	parts := make([]part, 0, len(s.subs))
 	for f, sub := range s.subs {
 		holdings, changes, ok := sub.peek()
 		if !ok {
 			return nil, x, false
 		}
-		w.add(f, holdings)
+		parts = append(parts, part{f, holdings})
 		if len(changes) > 0 {
 			if w.changing == nil {
 				w.changing = make(map[openflow.ID]struct{})
@@ -276,6 +303,7 @@ func (s *session) want(acks *[]ack) (w *wanted, x explainer, ok bool) {
 			touched(w.changing, changes)
 		}
 	}
+	w.add(parts)
 	return w, explainer{always: true}, true
 }
 
@@ -293,13 +321,15 @@ func (s *session) wantAll(w *wanted, acks *[]ack) explainer {
 			}
 		}
 	}
+	parts := make([]part, 0, len(s.subs))
 	for f, sub := range s.subs {
 		holdings, pos := sub.restart()
-		w.add(f, holdings)
+		parts = append(parts, part{f, holdings})
 		*acks = append(*acks, ack{sub, pos})
 		base, followed := x.base[f]
 		x.same = x.same && followed && base == pos
 	}
+	w.add(parts)
 	x.same = x.same && len(x.base) == len(s.subs)
 	return x
 }

@@ -36,8 +36,7 @@ const maxConfused = 3
 func isSlave(e *openflow.ErrorMsg) bool { return e.Type == 1 && e.Code == 10 }
 func isConfused(e *openflow.ErrorMsg) bool {
 	return e.Type == 6 && (e.Code == 0 || e.Code == 8) || // the group exists, is unknown
-		e.Type == 12 && (e.Code == 1 || e.Code == 2 || e.Code == 3) || // the meter exists, a flow's is missing, is unknown
-		e.Type == 2 && e.Code == 9 // a flow's group is missing
+		e.Type == 12 && (e.Code == 1 || e.Code == 3) // the meter exists, is unknown
 }
 
 // forgive forgets what was refused of an owner whose entries change.

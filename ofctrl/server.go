@@ -21,10 +21,10 @@ type Server struct {
 	metrics *metrics
 	// strangers has a place for each connection that has not yet said who it is.
 	strangers chan struct{}
-	// audits has a place for each audit at the same time, comparing one for each
-	// dump that is being compared by this computer.
-	audits, comparing chan struct{}
-	rejects           *rate.Limiter
+	// audits and dumps have a place for each audit and each other comparison at
+	// the same time, comparing one for each that this computer works on.
+	audits, dumps, comparing chan struct{}
+	rejects                  *rate.Limiter
 
 	mu    sync.RWMutex
 	plans map[uint64]*plan
@@ -51,11 +51,13 @@ type lastSession struct {
 	refused  map[openflow.ID]uint64 // with the Sum that was refused
 }
 
-// Bounds on connections that have not yet said who they are, and on audits at
-// the same time.
+// Bounds on connections that have not yet said who they are, and on audits and
+// other comparisons at the same time: what a switch has told is kept until it has
+// told all, and after a restart a thousand switches have something to tell.
 const (
 	maxStrangers = 256
 	maxAudits    = 4
+	maxDumps     = 64
 )
 
 // NewServer makes a server that knows no switch yet.
@@ -66,6 +68,7 @@ func NewServer(cfg Config) *Server {
 		metrics:   newMetrics(cfg.Metrics),
 		strangers: make(chan struct{}, maxStrangers),
 		audits:    make(chan struct{}, maxAudits),
+		dumps:     make(chan struct{}, maxDumps),
 		comparing: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		rejects:   rate.NewLimiter(10, 100),
 		plans:     make(map[uint64]*plan),

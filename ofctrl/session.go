@@ -105,7 +105,7 @@ func (s *session) run() {
 func (s *session) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.releaseAudit()
+	s.leavePlace()
 	for _, sub := range s.subs {
 		sub.leave()
 	}
@@ -181,6 +181,13 @@ func (b *inbox) take() (dirty []*subscription, feeds []*Feed, planned bool) {
 	dirty, feeds, planned = b.dirty, b.feeds, b.planned
 	b.dirty, b.feeds, b.planned = nil, nil, false
 	return dirty, feeds, planned
+}
+
+// next is the plan that take will return.
+func (b *inbox) next() []*Feed {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.feeds
 }
 
 // ackTable says up to where the switch has confirmed its feeds.

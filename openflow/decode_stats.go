@@ -36,26 +36,36 @@ const flowStatHead = 48
 
 // DecodeFlowStats decodes the body of a MultipartFlow reply.
 func DecodeFlowStats(body []byte) ([]FlowStat, error) {
-	const smallest = flowStatHead + 8
+	var stats []FlowStat
 	// One copy for all flows: they are mostly kept or dropped together.
-	body = bytes.Clone(body)
-	stats := make([]FlowStat, 0, min(len(body)/smallest, 1024))
+	err := EachFlowStat(bytes.Clone(body), func(s *FlowStat) { stats = append(stats, *s) })
+	if err != nil {
+		return nil, err
+	}
+	return stats, nil
+}
+
+// EachFlowStat calls fn with each flow in the body of a MultipartFlow reply, up to
+// the first that cannot be decoded. Match and Instructions are part of the body; s
+// is only valid within the call.
+func EachFlowStat(body []byte, fn func(s *FlowStat)) error {
+	const smallest = flowStatHead + 8
 	for len(body) > 0 {
 		if len(body) < smallest {
-			return nil, tooShort("flow statistics", len(body))
+			return tooShort("flow statistics", len(body))
 		}
 		length := int(be.Uint16(body))
 		if length < smallest || length > len(body) {
-			return nil, fmt.Errorf("decode flow statistics: length %d in %d bytes", length, len(body))
+			return fmt.Errorf("decode flow statistics: length %d in %d bytes", length, len(body))
 		}
 		s, err := decodeFlowStat(body[:length:length])
 		if err != nil {
-			return nil, fmt.Errorf("decode flow statistics: %w", err)
+			return fmt.Errorf("decode flow statistics: %w", err)
 		}
-		stats = append(stats, s)
+		fn(&s)
 		body = body[length:]
 	}
-	return stats, nil
+	return nil
 }
 
 func decodeFlowStat(b []byte) (FlowStat, error) {

@@ -21,8 +21,12 @@ type Reader struct {
 	start, end int
 }
 
+// smallBuffer is enough for all but dumps. A reader goes back to it after them:
+// there may be thousands.
+const smallBuffer = 4096
+
 // NewReader reads from r, which it buffers.
-func NewReader(r io.Reader) *Reader { return &Reader{r: r, buf: make([]byte, 4096)} }
+func NewReader(r io.Reader) *Reader { return &Reader{r: r, buf: make([]byte, smallBuffer)} }
 
 // Next returns the next message, whatever its version. Its body is only valid
 // until the next call. A length below 8 is an error, after which the stream is
@@ -76,6 +80,9 @@ func (r *Reader) fill(n int) error {
 // makeRoom makes the buffer hold n bytes from start on.
 func (r *Reader) makeRoom(n int) {
 	if r.start == r.end {
+		if len(r.buf) > smallBuffer && r.end < smallBuffer && n < smallBuffer {
+			r.buf = make([]byte, smallBuffer) // what was last read was small
+		}
 		r.start, r.end = 0, 0
 	}
 	if r.start+n <= len(r.buf) {
