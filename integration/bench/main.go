@@ -43,6 +43,7 @@ func main() {
 		{"ovn-bulk", "the same with OVN", s.ovnBulk},
 		{"count", "flows that an endpoint costs a host", s.count},
 		{"ovn-count", "the same with OVN", s.ovnCount},
+		{"incremental", "one more endpoint in domains of 10, 1,000 and 100,000: fragments and bytes", s.incremental},
 		{"scale", "1,000 simulated hosts: all at once, single changes, a restart of the controller", s.scale},
 	}
 	if err := runAll(all, flag.Args(), *out); err != nil {

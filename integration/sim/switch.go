@@ -14,10 +14,14 @@ import (
 
 // Traffic counts what a switch was sent. Its fields only grow.
 type Traffic struct {
-	Sessions, FlowMods, Bytes uint64
+	Sessions, FlowMods uint64
+	Bytes              uint64 // of all messages but probes
 }
 
 type traffic struct{ sessions, flowMods, bytes atomic.Uint64 }
+
+// headerLen is the length of an OpenFlow header.
+const headerLen = 8
 
 // runSwitch keeps an OpenFlow session with the controller at target, until ctx
 // ends.
@@ -40,7 +44,7 @@ func (h *Host) session(ctx context.Context, target string, dpid uint64, t *table
 	defer func() { _ = conn.Close() }()
 	h.traffic.sessions.Add(1)
 	s := &session{
-		host: h, dpid: dpid, tables: t, in: openflow.NewReader(&countingReader{conn, &h.traffic.bytes}),
+		host: h, dpid: dpid, tables: t, in: openflow.NewReader(conn),
 		out: bufio.NewWriterSize(conn, 32<<10), bundles: make(map[uint32][]openflow.Message),
 	}
 	s.reply(0, openflow.Hello())
@@ -65,6 +69,9 @@ func (s *session) run() {
 		m, err := s.in.Next()
 		if err != nil {
 			return
+		}
+		if m.Type != openflow.TypeEchoRequest && m.Type != openflow.TypeEchoReply {
+			s.host.traffic.bytes.Add(headerLen + uint64(len(m.Body)))
 		}
 		s.host.stall()
 		s.handle(m)
@@ -208,17 +215,6 @@ func (s *session) multipart(m openflow.Message) {
 		return
 	}
 	s.reply(m.XID, openflow.MultipartReply(req.Type, false, part))
-}
-
-type countingReader struct {
-	conn net.Conn
-	n    *atomic.Uint64
-}
-
-func (c *countingReader) Read(b []byte) (int, error) {
-	n, err := c.conn.Read(b)
-	c.n.Add(uint64(n))
-	return n, err
 }
 
 func pause(ctx context.Context, d time.Duration) {

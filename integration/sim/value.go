@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 )
 
 // value is what a column holds (RFC 7047 section 5.1): a map of strings, or a set
@@ -126,25 +127,16 @@ func decodePairs(list []any) (value, error) {
 	return v, nil
 }
 
-func (v value) has(a any) bool {
-	for _, b := range v.atoms {
-		if a == b {
-			return true
-		}
-	}
-	return false
-}
+func (v value) has(a any) bool { return slices.Contains(v.atoms, a) }
 
 func (v value) equal(w value) bool {
 	if (v.pairs == nil) != (w.pairs == nil) || len(v.atoms) != len(w.atoms) {
 		return false
 	}
-	for _, a := range v.atoms {
-		if !w.has(a) {
-			return false
-		}
+	if slices.Equal(v.atoms, w.atoms) { // mostly
+		return maps.Equal(v.pairs, w.pairs)
 	}
-	return maps.Equal(v.pairs, w.pairs)
+	return len(v.without(w).atoms) == 0 && maps.Equal(v.pairs, w.pairs)
 }
 
 // with is v with atoms that it does not have yet.
