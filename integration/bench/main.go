@@ -31,10 +31,11 @@ func main() {
 	sizes := flag.String("sizes", "1,100,1000", "endpoints in the network when latencies are measured")
 	bulk := flag.String("bulk", "1000", "endpoints that are declared at once")
 	ovnLimit := flag.Duration("ovn-limit", 2*time.Minute, "when to give up waiting until OVN has taken in what is declared at once")
+	repeats := flag.Int("repeats", 6, "repeats of each throughput")
 	simulated := flag.Int("fleet", 1000, "simulated hosts, a multiple of 50")
 	program := flag.String("dovetail", "bin/dovetail", "the program to measure")
 	flag.Parse()
-	s := settings{hosts: *hosts, samples: *samples, sizes: numbers(*sizes), bulk: numbers(*bulk), fleet: *simulated, program: *program, ovnLimit: *ovnLimit}
+	s := settings{hosts: *hosts, samples: *samples, sizes: numbers(*sizes), bulk: numbers(*bulk), repeats: *repeats, fleet: *simulated, program: *program, ovnLimit: *ovnLimit}
 	all := []measurement{
 		{"flows", "100,000 flows into one switch, against ovs-ofctl", s.flows},
 		{"ready", "an endpoint is created, until another host's ping is answered", s.ready},
@@ -43,6 +44,8 @@ func main() {
 		{"ovn-bulk", "the same with OVN", s.ovnBulk},
 		{"count", "flows that an endpoint costs a host", s.count},
 		{"ovn-count", "the same with OVN", s.ovnCount},
+		{"dataplane", "TCP and small packets, against a plain bridge", s.dataplane},
+		{"megaflows", "flows of the datapath for 50 × 50 workloads with many TCP ports", s.megaflows},
 		{"incremental", "one more endpoint in domains of 10, 1,000 and 100,000: fragments and bytes", s.incremental},
 		{"scale", "1,000 simulated hosts: all at once, single changes, a restart of the controller", s.scale},
 	}
@@ -85,7 +88,7 @@ func runAll(all []measurement, want []string, out string) error {
 // settings are the sizes of what is measured.
 type settings struct {
 	hosts, samples int
-	fleet          int // simulated hosts
+	fleet, repeats int // simulated hosts; repeats of a throughput
 	sizes, bulk    []int
 	program        string
 	ovnLimit       time.Duration
