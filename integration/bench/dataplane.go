@@ -186,8 +186,12 @@ func (p *plain) wire(a, b *lab.Workload) error {
 			"options:key="+plainVNI, "options:remote_ip="+side.there.Host().VTEP().String(), "options:local_ip="+h.VTEP().String()); err != nil {
 			return err
 		}
-		port := "x" + side.here.Port()
-		if err := replaceFlows(h, "in_port="+port+",actions="+plainTunnel, "in_port="+plainTunnel+",actions="+port); err != nil {
+		port, err1 := h.Vsctl("get", "interface", "x"+side.here.Port(), "ofport")
+		tunnel, err2 := h.Vsctl("get", "interface", plainTunnel, "ofport")
+		if err := errors.Join(err1, err2); err != nil {
+			return err
+		}
+		if err := replaceFlows(h, "in_port="+port+",actions="+tunnel, "in_port="+tunnel+",actions="+port); err != nil {
 			return err
 		}
 	}
