@@ -20,7 +20,8 @@ type EventOptions struct {
 	Tenant string
 	Kind   topology.Kind
 	Name   string
-	// Lost, if set, is told how many events were missed.
+	// Lost, if set, is told how many events were missed; 0 means that the
+	// controller was restarted, and that it is not known how many.
 	Lost func(n uint64)
 	// Connected, if set, is called when the stream begins, and each time that it
 	// begins again.

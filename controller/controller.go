@@ -85,6 +85,7 @@ func New(cfg Config) *Controller {
 	if c.now == nil {
 		c.now = time.Now
 	}
+	c.events.begin(c.now())
 	return c
 }
 

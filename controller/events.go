@@ -20,6 +20,11 @@ type eventLog struct {
 	readers map[chan topology.Event]bool
 }
 
+// begin makes all sequence numbers higher than those of controllers that were
+// started before, so that a reader who resumes after one of theirs misses nothing
+// of this one's. They are exact in JavaScript (below 2^53) for 150 years.
+func (l *eventLog) begin(now time.Time) { l.last = uint64(max(now.Unix(), 0)) << 20 }
+
 func (l *eventLog) add(ev topology.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -51,7 +51,7 @@ func (in *eventsInput) wants(k topology.Key) bool {
 func (s *server) registerEvents() {
 	op := s.operation(http.MethodGet, eventsPath, "events", "Events",
 		"What happens, as server-sent events. Each has the id to resume after, the type of the event as its name, and the event as JSON. "+
-			"An event named lost says that the reader was too slow, or resumed too late, and how many events it has missed. "+
+			"An event named lost says that the reader was too slow, or resumed too late, and how many events it has missed; restarted says that the controller was started anew, and that their number is unknown. "+
 			"Comments come as signs of life.")
 	op.Responses["200"].Content = map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}
 	huma.Register(s.api, op, func(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
@@ -80,6 +80,9 @@ func (s *server) stream(ctx context.Context, w http.ResponseWriter, in *eventsIn
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
 	out := &eventWriter{w: w, ctl: http.NewResponseController(w), timeout: s.cfg.WriteTimeout, last: after}
+	if after < restartGap {
+		out.last = 0 // no event has such an id: the reader wants all that is kept
+	}
 	beat := time.NewTicker(s.cfg.Heartbeat)
 	defer beat.Stop()
 	err := out.send(": connected\nretry: 2000\n\n")
@@ -100,6 +103,10 @@ func (s *server) stream(ctx context.Context, w http.ResponseWriter, in *eventsIn
 	}
 }
 
+// restartGap is a gap between sequence numbers that only a restart of the
+// controller makes; how many events were missed is not known then.
+const restartGap = 1 << 20
+
 // eventWriter writes the form of the HTML standard, section 9.2.
 type eventWriter struct {
 	w       io.Writer
@@ -119,8 +126,12 @@ func (o *eventWriter) send(text string) error {
 }
 
 func (o *eventWriter) event(ev topology.Event, wanted bool) error {
-	if o.last > 0 && ev.Sequence > o.last+1 {
-		if err := o.send(fmt.Sprintf("event: lost\ndata: {\"lost\":%d}\n\n", ev.Sequence-o.last-1)); err != nil {
+	if gap := ev.Sequence - o.last - 1; o.last > 0 && ev.Sequence > o.last+1 {
+		data := fmt.Sprintf(`{"lost":%d}`, gap)
+		if gap >= restartGap {
+			data = `{"lost":0,"restarted":true}`
+		}
+		if err := o.send("event: lost\ndata: " + data + "\n\n"); err != nil {
 			return err
 		}
 	}

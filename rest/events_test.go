@@ -89,9 +89,10 @@ func TestEvents(t *testing.T) {
 type gapWorld struct{ rest.Realization }
 
 func (gapWorld) Events(ctx context.Context, _ uint64) <-chan topology.Event {
-	ch := make(chan topology.Event, 2)
-	ch <- topology.Event{Sequence: 5, Object: web1, Type: topology.EventBound}
-	ch <- topology.Event{Sequence: 9, Object: web1, Type: topology.EventBound}
+	ch := make(chan topology.Event, 3)
+	for _, n := range []uint64{2000005, 2000009, 9000000} {
+		ch <- topology.Event{Sequence: n, Object: web1, Type: topology.EventBound}
+	}
 	context.AfterFunc(ctx, func() { close(ch) })
 	return ch
 }
@@ -100,8 +101,8 @@ func TestEventsThatWereLostAreCounted(t *testing.T) {
 	a := newAPI(t, func(c *rest.Config) { c.Realization = gapWorld{c.Realization} })
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s := a.stream(ctx, "", "2")
-	for _, want := range []string{`data: {"lost":2}`, `id: 5`, `data: {"lost":3}`, `id: 9`} {
+	s := a.stream(ctx, "", "2000002")
+	for _, want := range []string{`data: {"lost":2}`, `id: 2000005`, `data: {"lost":3}`, `id: 2000009`, `data: {"lost":0,"restarted":true}`, `id: 9000000`} {
 		if got := until(t, s, want[:4]); got != want {
 			if want[:4] == "data" && strings.Contains(got, "sequence") {
 				got = until(t, s, want[:4])

@@ -14,12 +14,13 @@ import (
 func newEventsCmd(a *app) *cobra.Command {
 	var o client.EventOptions
 	var output, kind string
+	var all bool
 	c := &cobra.Command{
 		Use:   "events",
 		Short: "Show what happens, until ^C",
 		Example: "  dovetail events\n" +
 			"  dovetail events -t acme --kind endpoint\n" +
-			"  dovetail events --after 1 -o json",
+			"  dovetail events --all -o json",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "text" && output != "json" {
@@ -31,11 +32,20 @@ func newEventsCmd(a *app) *cobra.Command {
 					return fmt.Errorf("--kind: %w", err)
 				}
 			}
+			if all || cmd.Flags().Changed("after") {
+				o.After = max(o.After, 1) // below any event's: all that are kept
+			}
 			c, err := a.client()
 			if err != nil {
 				return err
 			}
-			o.Lost = func(n uint64) { fmt.Fprintf(a.err, "%d events were missed\n", n) }
+			o.Lost = func(n uint64) {
+				if n == 0 {
+					fmt.Fprintln(a.err, "the controller was restarted: what happened just before may be missing")
+				} else {
+					fmt.Fprintf(a.err, "%d events were missed\n", n)
+				}
+			}
 			err = c.Events(cmd.Context(), o, func(ev topology.Event) error { return a.printEvent(ev, output) })
 			return quiet(cmd.Context(), err)
 		},
@@ -45,6 +55,7 @@ func newEventsCmd(a *app) *cobra.Command {
 	f.StringVar(&kind, "kind", "", "only those of objects of a kind")
 	f.StringVar(&o.Name, "name", "", "only those of objects of a name")
 	f.Uint64Var(&o.After, "after", 0, "begin with the events that are kept after this sequence number")
+	f.BoolVar(&all, "all", false, "begin with all events that are kept")
 	f.StringVarP(&output, "output", "o", "text", "text, or json: one event a line")
 	_ = c.RegisterFlagCompletionFunc("tenant", a.completeTenant)
 	return c

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -42,7 +43,11 @@ func newLabCmd() *cobra.Command {
 			l.in, l.out, l.err = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 		},
 	}
-	c.PersistentFlags().StringVar(&l.name, "name", "lab", "name of the lab; several can be up at once")
+	c.PersistentFlags().StringVar(&l.name, "name", cmp.Or(os.Getenv("DOVETAIL_LAB"), "lab"), "name of the lab; several can be up at once ($DOVETAIL_LAB)")
+	_ = c.RegisterFlagCompletionFunc("name", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		names, _ := lab.Names()
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
 	c.AddCommand(l.up(), l.attach(), l.detach(), l.exec(), l.tool("ofctl", "ovs-ofctl", "dump-flows"), l.tool("vsctl", "ovs-vsctl", "show"),
 		l.tool("appctl", "ovs-appctl", "dpctl/dump-flows"), l.list(), l.down())
 	return c
@@ -64,14 +69,25 @@ func (l *labApp) up() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(l.out, "Lab %s is up: hosts %s.\nThey connect to %s.\n", lb.Name, hostList(lb.Hosts()), lb.Manager())
+			_, err = fmt.Fprintf(l.out, "Lab %s is up: hosts %s.\nThey look for a controller at %s; see who has joined with: dovetail get hosts\n", lb.Name, hostList(lb.Hosts()), lb.Manager())
+			l.warnTwins()
 			return err
 		},
 	}
 	c.Flags().IntVar(&cfg.Hosts, "hosts", 3, "how many hosts")
 	c.Flags().IntVar(&cfg.Owner, "owner", 0, "id of a process that the lab goes with: once it has ended, down --left removes the lab")
-	c.Flags().StringVar(&cfg.Manager, "controller", "", "OVSDB address of the controller (default: port 6640 of this machine)")
+	c.Flags().StringVar(&cfg.Manager, "controller", "", "OVSDB address of the controller: tcp:ADDRESS:PORT, or :PORT of this machine (default \":6640\")")
 	return c
+}
+
+// warnTwins tells of labs whose hosts have the same names.
+func (l *labApp) warnTwins() {
+	names, err := lab.Names()
+	if err != nil || len(names) < 2 {
+		return // this lab alone
+	}
+	others := slices.DeleteFunc(names, func(n string) bool { return n == l.name })
+	fmt.Fprintf(l.err, "note: the hosts of lab %s have the same names (h1, …): one controller takes those of one lab only\n", strings.Join(others, ", "))
 }
 
 // hostList is short for large labs.
@@ -173,15 +189,26 @@ func (l *labApp) list() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(names) == 0 {
+				fmt.Fprintln(l.err, "there is no lab; make one with: dovetail lab up")
+				return nil
+			}
 			tw := tabwriter.NewWriter(l.out, 0, 0, 3, ' ', 0)
-			_, _ = fmt.Fprintln(tw, "LAB\tHOST\tVTEP\tWORKLOADS")
+			_, _ = fmt.Fprintln(tw, "LAB\tHOST\tVTEP\tSTATE\tWORKLOADS")
 			for _, name := range names {
 				lb, err := lab.Open(name)
 				if err != nil {
-					_, _ = fmt.Fprintf(tw, "%s\t-\t-\tleftovers; remove them with: dovetail lab down --name %s\n", name, name)
+					_, _ = fmt.Fprintf(tw, "%s\t-\t-\tbroken\tleftovers; remove them with: dovetail lab down --name %s\n", name, name)
 					continue
 				}
+				missing := lb.Missing()
 				for _, h := range lb.Hosts() {
+					state := "running"
+					for _, m := range missing {
+						if daemon, ok := strings.CutSuffix(m, " of "+h); ok {
+							state = "no " + daemon
+						}
+					}
 					var ids []string
 					for id, e := range lb.Workloads() {
 						if e.Host == h {
@@ -189,7 +216,7 @@ func (l *labApp) list() *cobra.Command {
 						}
 					}
 					slices.Sort(ids)
-					_, _ = fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", name, h, lb.Host(h).VTEP(), strings.Join(ids, ", "))
+					_, _ = fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", name, h, lb.Host(h).VTEP(), state, cmp.Or(strings.Join(ids, ", "), "-"))
 				}
 			}
 			return tw.Flush()
@@ -215,12 +242,13 @@ func (l *labApp) down() *cobra.Command {
 				}
 				return err
 			}
+			there, err := lab.Names()
+			if err != nil {
+				return err
+			}
 			names := []string{l.name}
 			if all {
-				var err error
-				if names, err = lab.Names(); err != nil {
-					return err
-				}
+				names = there
 			}
 			p := newProgress(l.err)
 			for _, name := range names {
@@ -229,6 +257,11 @@ func (l *labApp) down() *cobra.Command {
 				p.end()
 				if err != nil {
 					return fmt.Errorf("removing lab %s: %w", name, err)
+				}
+				if slices.Contains(there, name) {
+					fmt.Fprintf(l.out, "Lab %s is removed.\n", name)
+				} else {
+					fmt.Fprintf(l.err, "there is no lab %s\n", name)
 				}
 			}
 			return nil

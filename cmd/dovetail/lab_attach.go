@@ -52,6 +52,8 @@ func (l *labApp) attach() *cobra.Command {
 	l.clientFlags(c)
 	c.Flags().StringVar(&host, "host", "h1", "host of the lab")
 	c.Flags().DurationVar(&wait, "wait", 15*time.Second, "how long to wait until packets flow; 0 for not at all")
+	c.Flags().DurationVar(&wait, "timeout", 15*time.Second, "the same as --wait")
+	_ = c.Flags().MarkHidden("timeout")
 	return c
 }
 
@@ -135,7 +137,11 @@ func (l *labApp) detach() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return w.Detach()
+			if err := w.Detach(); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(l.out, "%s is detached.\n", args[0])
+			return err
 		},
 	}
 }

@@ -39,8 +39,9 @@ type Config struct {
 	// Name is part of the names of all that the lab makes: up to 8 letters, digits.
 	Name  string
 	Hosts int
-	// Manager is the OVSDB target of the hosts; empty means "tcp:CONTROLLER:6640",
-	// the lab's own address in the root namespace.
+	// Manager is the OVSDB target of the hosts, like tcp:192.0.2.1:6640; ADDRESS,
+	// ADDRESS:PORT or :PORT will do. Where no address is given, or nothing at all,
+	// it is the lab's own address in the root namespace, and port 6640.
 	Manager string
 	// Owner is the id of the process that the lab goes with: should it end without
 	// Down, a later Sweep removes the lab. Without one, the lab stays until Down.
@@ -75,6 +76,9 @@ func Up(ctx context.Context, cfg Config) (*Lab, error) {
 	}
 	if cfg.Hosts < 1 || cfg.Hosts > MaxHosts {
 		return nil, fmt.Errorf("%d hosts: a lab has 1 to %d", cfg.Hosts, MaxHosts)
+	}
+	if _, err := managerTarget(cfg.Manager, netip.IPv4Unspecified()); err != nil {
+		return nil, err
 	}
 	if err := Preflight(); err != nil {
 		return nil, err
@@ -122,8 +126,8 @@ func (l *Lab) up(ctx context.Context, cfg Config) (err error) {
 	if err := l.underlay(); err != nil {
 		return fmt.Errorf("making the underlay: %w", err)
 	}
-	if cfg.Manager == "" {
-		cfg.Manager = fmt.Sprintf("tcp:%s:6640", l.Controller)
+	if cfg.Manager, err = managerTarget(cfg.Manager, l.Controller); err != nil {
+		return err
 	}
 	l.state.Manager = cfg.Manager
 	for i := 1; i <= cfg.Hosts; i++ {
@@ -193,6 +197,20 @@ func (l *Lab) Hosts() []string { return slices.Clone(l.state.Hosts) }
 
 // Manager is the OVSDB target of the hosts.
 func (l *Lab) Manager() string { return l.state.Manager }
+
+// Missing are the processes that hosts of the lab should have and have not, like
+// "ovs-vswitchd of h1".
+func (l *Lab) Missing() []string {
+	var missing []string
+	for _, h := range l.state.Hosts {
+		for _, daemon := range []string{"ovsdb-server", "ovs-vswitchd"} {
+			if _, err := stat(l.Host(h).PID(daemon)); err != nil {
+				missing = append(missing, daemon+" of "+h)
+			}
+		}
+	}
+	return missing
+}
 
 // Host is a host by name, h1 to hN.
 func (l *Lab) Host(name string) *Host { return &Host{lab: l, Name: name} }
