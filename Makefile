@@ -41,9 +41,10 @@ demo: build ## show the main job on three hosts; needs root
 	@./hack/deps.sh run
 	@./hack/demo.sh
 
-bench: ## run the benchmarks; needs root and a quiet machine
+bench: build ## run the benchmarks (20 minutes, alone on the machine; needs root); the figures are also written to bin/bench.json
 	@./hack/deps.sh bench
-	$(GO) run ./integration/bench all
+	$(GO) build -o bin/bench ./integration/bench
+	bin/bench -o bin/bench.json all
 
 generate: ## write docs/pipeline.md, docs/openapi.json and golden files anew
 	$(GO) test ./pipeline ./rest -update
