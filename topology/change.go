@@ -1,6 +1,9 @@
 package topology
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Op is what a Change does.
 type Op int
@@ -42,6 +45,15 @@ var kindOrder = []Kind{KindHost, KindTenant, KindNetwork, KindRouter, KindEndpoi
 // Kinds are all kinds of resource in the order of creation: what an object refers
 // to comes before it.
 func Kinds() []Kind { return append([]Kind(nil), kindOrder...) }
+
+// kindList is for messages.
+func kindList() string {
+	names := make([]string, len(kindOrder))
+	for i, k := range kindOrder {
+		names[i] = string(k)
+	}
+	return strings.Join(names, ", ")
+}
 
 // Order is the kind's place in Kinds, or -1.
 func (k Kind) Order() int {

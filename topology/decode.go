@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -71,10 +72,33 @@ func fillText(path string, from any, to encoding.TextUnmarshaler) error {
 	if !ok {
 		return wrong(path, "must be text; put %s in quotes", describe(from))
 	}
-	if err := to.UnmarshalText([]byte(s)); err != nil {
-		return wrong(path, "%s is not right: %v", quoteShort(s), err)
+	err := to.UnmarshalText([]byte(s))
+	if err == nil {
+		return nil
 	}
-	return nil
+	switch to.(type) {
+	case *netip.Prefix:
+		return wrong(path, "%s is no subnet; write it like %s", quoteShort(s), likelyPrefix(s))
+	case *netip.Addr:
+		return wrong(path, "%s is no IP address; write it like 10.0.0.5 or fd00:1::5", quoteShort(s))
+	case *MAC:
+		return wrong(path, "%v", err) // it says itself what would be right
+	}
+	return wrong(path, "%s is not right: %v", quoteShort(s), err)
+}
+
+// likelyPrefix is what somebody may have meant who wrote no prefix.
+func likelyPrefix(s string) string {
+	before, _, _ := strings.Cut(s, "/")
+	a, err := netip.ParseAddr(strings.TrimSpace(before))
+	if err != nil {
+		return "10.1.0.0/24 or fd00:1::/64"
+	}
+	bits := 64
+	if a = a.Unmap().WithZone(""); a.Is4() {
+		bits = 24
+	}
+	return netip.PrefixFrom(a, bits).Masked().String()
 }
 
 func fillStruct(path string, from any, to reflect.Value) error {

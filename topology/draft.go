@@ -114,7 +114,7 @@ func precondition(ch Change, old Object) error {
 
 func validateChange(ch Change) error {
 	if ch.Key.Kind.Order() < 0 {
-		return invalid(ch.Key, "kind", "%s is no kind of object; kinds are %v", quoteShort(string(ch.Key.Kind)), kindOrder)
+		return invalid(ch.Key, "kind", "%s is no kind of object; kinds are %s", quoteShort(string(ch.Key.Kind)), kindList())
 	}
 	if ch.Op == OpRegister {
 		h, ok := ch.Object.(*Host)

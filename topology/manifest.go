@@ -242,7 +242,10 @@ func decodeDocument(doc map[string]any) (Object, error) {
 		d, err := fillDocument[HostSpec](rest)
 		return &Host{Metadata: d.Metadata, Spec: d.Spec}, err
 	}
-	return nil, invalid(Key{Kind: "Object"}, "kind", "%s is no kind of object; kinds are %v and List", describe(doc["kind"]), kindOrder)
+	if doc["kind"] == nil {
+		return nil, invalid(Key{Kind: "Object"}, "kind", "is missing; kinds are %s and List", kindList())
+	}
+	return nil, invalid(Key{Kind: "Object"}, "kind", "%s is no kind of object; kinds are %s and List", describe(doc["kind"]), kindList())
 }
 
 func fillDocument[S any](doc map[string]any) (document[S], error) {

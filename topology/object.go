@@ -5,6 +5,9 @@ import "strings"
 // String is the key as people see it in logs, errors and cookies' sources:
 // "Endpoint acme/web1", "Host h1".
 func (k Key) String() string {
+	if k.Name == "" {
+		return string(k.Kind) // of an object that could not be read, or a host that was refused
+	}
 	if k.Tenant == "" {
 		return string(k.Kind) + " " + k.Name
 	}

@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,9 +13,6 @@ import (
 	"github.com/dovetail-sdn/dovetail/client"
 	"github.com/dovetail-sdn/dovetail/topology"
 )
-
-// maxManifest bounds what is read of all files, in bytes.
-const maxManifest = 64 << 20
 
 func newApplyCmd(a *app) *cobra.Command {
 	var files []string
@@ -38,7 +30,7 @@ func newApplyCmd(a *app) *cobra.Command {
 			if wait && dryRun {
 				return errors.New("--wait and --dry-run exclude each other: nothing is stored that could be waited for")
 			}
-			manifest, err := readManifests(a.in, files)
+			m, err := readManifests(a.in, files)
 			if err != nil {
 				return err
 			}
@@ -46,7 +38,7 @@ func newApplyCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.apply(cmd.Context(), c, manifest, dryRun, wait, timeout)
+			return m.explain(a.apply(cmd.Context(), c, m.data, dryRun, wait, timeout))
 		},
 	}
 	f := c.Flags()
@@ -109,7 +101,11 @@ func (a *app) waitAll(ctx context.Context, c *client.Client, keys []topology.Key
 		}
 	}
 	p.end()
-	fmt.Fprintf(a.out, "all %d realized\n", len(keys))
+	what := fmt.Sprintf("all %d are", len(keys))
+	if len(keys) == 1 {
+		what = keys[0].String() + " is"
+	}
+	fmt.Fprintf(a.out, "%s realized (waited %s)\n", what, time.Since(start).Round(time.Millisecond))
 	return nil
 }
 
@@ -141,71 +137,3 @@ func (p *progress) end() {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
 }
-
-// readManifests joins files as documents of one manifest.
-func readManifests(stdin io.Reader, files []string) ([]byte, error) {
-	var all bytes.Buffer
-	for _, f := range files {
-		paths, err := manifestFiles(f)
-		if err != nil {
-			return nil, err
-		}
-		for _, path := range paths {
-			if err := readManifest(&all, stdin, path); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return all.Bytes(), nil
-}
-
-func readManifest(all *bytes.Buffer, stdin io.Reader, path string) error {
-	r := stdin
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return fmt.Errorf("the manifest cannot be read: %w", err)
-		}
-		defer file.Close()
-		r = file
-	}
-	if all.Len() > 0 {
-		all.WriteString("\n---\n")
-	}
-	if _, err := io.Copy(all, io.LimitReader(r, maxManifest+1)); err != nil {
-		return fmt.Errorf("the manifest %s cannot be read: %w", path, err)
-	}
-	if all.Len() > maxManifest {
-		return fmt.Errorf("the manifests are larger than %d MiB: apply them in parts", maxManifest>>20)
-	}
-	return nil
-}
-
-// manifestFiles are the manifests of a folder, or the file itself.
-func manifestFiles(path string) ([]string, error) {
-	if path == "-" {
-		return []string{path}, nil
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("the manifest cannot be read: %w", err)
-	}
-	if !info.IsDir() {
-		return []string{path}, nil
-	}
-	var files []string
-	for _, pattern := range []string{"*.yaml", "*.yml", "*.json"} {
-		found, err := filepath.Glob(filepath.Join(path, pattern))
-		if err != nil {
-			return nil, fmt.Errorf("looking for manifests in %s: %w", path, err)
-		}
-		files = append(files, found...)
-	}
-	if files == nil {
-		return nil, fmt.Errorf("the folder %s has no .yaml, .yml or .json file", path)
-	}
-	slices.Sort(files)
-	return files, nil
-}
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

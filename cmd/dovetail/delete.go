@@ -95,16 +95,12 @@ func (o deleteOptions) keys(args []string) ([]topology.Key, error) {
 
 // manifestKeys are the objects of the files, those that refer to others first.
 func (o deleteOptions) manifestKeys() ([]topology.Key, error) {
-	manifest, err := readManifests(o.in, o.files)
+	m, err := readManifests(o.in, o.files)
 	if err != nil {
 		return nil, err
 	}
-	objs, err := topology.DecodeManifest(manifest)
-	if err != nil {
-		return nil, fmt.Errorf("reading the manifest: %w", err)
-	}
 	var keys []topology.Key
-	for _, obj := range objs {
+	for _, obj := range m.objects {
 		keys = append(keys, obj.Key())
 	}
 	order := []topology.Kind{topology.KindEndpoint, topology.KindRouter, topology.KindNetwork, topology.KindTenant, topology.KindHost}

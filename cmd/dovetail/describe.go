@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -115,3 +117,5 @@ func (a *app) printSpec(o *object) error {
 	_, err = fmt.Fprintf(a.out, "Asked for:\n  %s\n", strings.ReplaceAll(strings.TrimSpace(string(y)), "\n", "\n  "))
 	return err
 }
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

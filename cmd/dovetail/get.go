@@ -46,17 +46,17 @@ func newGetCmd(a *app) *cobra.Command {
 	f.BoolVarP(&o.allTenants, "all-tenants", "A", false, "those of all tenants")
 	f.StringVarP(&o.selector, "selector", "l", "", "only objects with these labels: a=b,c!=d,e,!f")
 	f.StringVar(&o.network, "network", "", "only endpoints in, or routers that join, this network")
-	f.StringVarP(&o.output, "output", "o", "table", "table, wide, json or yaml; json is what the API says, unchanged")
+	f.StringVarP(&o.output, "output", "o", "table", "table, wide, name, json or yaml; json is what the API says, indented")
 	f.BoolVarP(&o.watch, "watch", "w", false, "go on, and show objects again when something happens to them")
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "wide", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "wide", "name", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
 func (o getOptions) run(ctx context.Context, args []string) error {
 	switch o.output {
-	case "table", "wide", "json", "yaml":
+	case "table", "wide", "name", "json", "yaml":
 	default:
-		return fmt.Errorf("--output: %q is none of table, wide, json, yaml", o.output)
+		return fmt.Errorf("--output: %q is none of table, wide, name, json, yaml", o.output)
 	}
 	name := ""
 	if len(args) == 2 {
@@ -118,11 +118,28 @@ func (o getOptions) find(ctx context.Context, c *client.Client, key topology.Key
 }
 
 func (o getOptions) print(objs []*object, key topology.Key) error {
+	if o.output == "name" {
+		return o.printNames(objs)
+	}
 	t := newTable(o.out, key.Kind, o.allTenants, o.output == "wide", time.Now())
 	for _, obj := range objs {
 		t.row(obj)
 	}
 	return t.flush()
+}
+
+// printNames prints names as other commands take them.
+func (o getOptions) printNames(objs []*object) error {
+	for _, obj := range objs {
+		name := obj.Metadata.Name
+		if obj.Metadata.Tenant != "" {
+			name = obj.Metadata.Tenant + "/" + name
+		}
+		if _, err := fmt.Fprintln(o.out, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printRaw prints what the API says. A list of several pages becomes one.
@@ -168,9 +185,15 @@ func (o getOptions) printDocument(doc []byte) error {
 		if err != nil {
 			return fmt.Errorf("writing YAML: %w", err)
 		}
-		doc = y
+		_, err = o.out.Write(y)
+		return err
 	}
-	_, err := o.out.Write(doc)
+	var b bytes.Buffer
+	if err := json.Indent(&b, bytes.TrimSpace(doc), "", "  "); err != nil {
+		return fmt.Errorf("writing JSON: %w", err)
+	}
+	b.WriteByte('\n')
+	_, err := o.out.Write(b.Bytes())
 	return err
 }
 

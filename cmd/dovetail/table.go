@@ -84,9 +84,8 @@ func columns(kind topology.Kind, now time.Time) []column {
 			{title: "CONNECTED", cell: func(o *object) string { return strings.Join(o.Status.Connected, ",") }},
 			{title: "DATAPATH-ID", wide: true, cell: func(o *object) string { return o.Status.DatapathID }},
 			{title: "HOSTNAME", wide: true, cell: func(o *object) string { return o.Status.Hostname }},
-			{title: "OVS", wide: true, cell: func(o *object) string {
-				return strings.Join(nonEmpty(o.Status.Version, o.Status.DatapathType), " ")
-			}},
+			{title: "OVS", wide: true, cell: func(o *object) string { return o.Status.Version }},
+			{title: "DATAPATH-TYPE", wide: true, cell: func(o *object) string { return o.Status.DatapathType }},
 			colPhase, colAge(now), colReason}
 	}
 	return []column{colName,
