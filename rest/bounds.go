@@ -42,6 +42,7 @@ func (s *server) bounded() (http.Handler, error) {
 				defer func() { <-limit }()
 			default:
 				rec.Header().Set("Retry-After", "1")
+				rec.Header().Set("Connection", "close")
 				writeProblem(rec, fromStatus(http.StatusTooManyRequests, fmt.Sprintf("%d requests are being served already", cap(limit))))
 				return
 			}
@@ -60,7 +61,13 @@ func unlimited(path string) bool {
 func (s *server) serve(w *recorder, r *http.Request) {
 	// The API may be open on localhost, where any page in a browser reaches it.
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		w.Header().Set("Connection", "close") // else net/http waits for the rest of the body
 		writeProblem(w, problem(http.StatusForbidden, "cross-origin", "Forbidden", "a page of another site must not change anything: %v", err))
+		return
+	}
+	if p := foreignHost(r); p != nil {
+		w.Header().Set("Connection", "close")
+		writeProblem(w, p)
 		return
 	}
 	if r.Method == http.MethodHead && r.URL.Path != eventsPath { // a stream has no end to wait for
