@@ -57,6 +57,9 @@ func (c *Client) Do(ctx context.Context, r Request) ([]byte, http.Header, error)
 		return nil, nil, err
 	}
 	defer resp.Body.Close()
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
+		return nil, nil, fmt.Errorf("the server answers with a page for people: is %s a Dovetail controller?", resp.Request.URL.Host)
+	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s %s: reading the answer: %w", r.Method, r.Path, err)

@@ -77,10 +77,11 @@ func readProblem(resp *http.Response) *Problem {
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // what came is enough
 	var p Problem
 	if json.Unmarshal(b, &p) != nil || p.Status == 0 {
-		return &Problem{
-			Type: "about:blank", Title: http.StatusText(resp.StatusCode), Status: resp.StatusCode,
-			Detail: fmt.Sprintf("the server answered %s without problem details: is %s a Dovetail controller?", resp.Status, resp.Request.URL.Host),
+		detail := fmt.Sprintf("the server answered %s without problem details: is %s a Dovetail controller?", resp.Status, resp.Request.URL.Host)
+		if strings.Contains(string(b), "HTTP request to an HTTPS server") { // as net/http says it
+			detail = fmt.Sprintf("what listens at %s speaks HTTPS: write https://%[1]s", resp.Request.URL.Host)
 		}
+		return &Problem{Type: "about:blank", Title: http.StatusText(resp.StatusCode), Status: resp.StatusCode, Detail: detail}
 	}
 	return &p
 }

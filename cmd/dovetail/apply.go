@@ -25,8 +25,11 @@ func newApplyCmd(a *app) *cobra.Command {
 		Example: "  dovetail apply -f examples/two-tenants.yaml\n" +
 			"  dovetail apply -f examples/          # every .yaml, .yml and .json of the folder\n" +
 			"  dovetail get network acme/blue -o yaml | sed s/1450/1400/ | dovetail apply -f -",
-		Args: cobra.NoArgs,
+		Args: arguments(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(files) == 0 {
+				return fmt.Errorf("-f FILE is missing; for example: %s", example(cmd))
+			}
 			if wait && dryRun {
 				return errors.New("--wait and --dry-run exclude each other: nothing is stored that could be waited for")
 			}
@@ -46,7 +49,6 @@ func newApplyCmd(a *app) *cobra.Command {
 	f.BoolVar(&wait, "wait", false, "wait until every switch concerned has acknowledged")
 	f.DurationVar(&timeout, "timeout", 2*time.Minute, "how long to wait")
 	f.BoolVar(&dryRun, "dry-run", false, "only say what would happen")
-	_ = c.MarkFlagRequired("filename")
 	return c
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/pem"
 	"io"
 	"log"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -148,7 +150,7 @@ func TestServerWithTLS(t *testing.T) {
 		var out strings.Builder
 		a := &app{in: strings.NewReader(""), out: &out, err: io.Discard}
 		cmd := newRootCmd(a)
-		cmd.SetArgs(append(args, "--server", srv.URL))
+		cmd.SetArgs(append([]string{args[0], "--server", srv.URL}, args[1:]...))
 		err := cmd.ExecuteContext(t.Context())
 		if err != nil {
 			return a.oneLine(err), err
@@ -161,8 +163,47 @@ func TestServerWithTLS(t *testing.T) {
 	if text, err := run("version", "--ca", ca); err != nil || !strings.Contains(text, "v9.9.9") {
 		t.Errorf("with --ca: %q", text)
 	}
+	if text, err := run("version", "--server", "http"+strings.TrimPrefix(srv.URL, "https")); err == nil || !strings.HasSuffix(text, "speaks HTTPS: write "+srv.URL) {
+		t.Errorf("http against https: %q", text)
+	}
+	if text, err := run("version", "--server", "https"+strings.TrimPrefix(plain.URL, "http")); err == nil || !strings.HasSuffix(text, "speaks plain HTTP; write "+plain.URL) {
+		t.Errorf("https against http: %q", text)
+	}
 	if text, err := run("version", "--cert", ca); err == nil || !strings.Contains(text, "--cert and --key go together") {
 		t.Errorf("without a key: %q", text)
+	}
+}
+
+// What is no HTTP, and no REST API, is told in one line that says what to do.
+func TestServerIsSomethingElse(t *testing.T) {
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>hello") }))
+	defer page.Close()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, `{"method":"echo"}`)
+			_ = c.Close()
+		}
+	}()
+	for server, want := range map[string]string{
+		page.URL:                        "is " + strings.TrimPrefix(page.URL, "http://") + " a Dovetail controller?",
+		"http://" + ln.Addr().String():  "is not the REST API of a controller, whose port is 8181",
+		"https://" + ln.Addr().String(): "is not the REST API of a controller, whose port is 8181",
+	} {
+		a := &app{in: strings.NewReader(""), out: io.Discard, err: io.Discard}
+		cmd := newRootCmd(a)
+		cmd.SetArgs([]string{"get", "tenants", "--server", server})
+		if err := cmd.ExecuteContext(t.Context()); err == nil || !strings.Contains(a.oneLine(err), want) {
+			t.Errorf("%s: %v", server, err)
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ func newControllerCmd() *cobra.Command {
 		Example: "  dovetail controller --data-dir /var/lib/dovetail\n" +
 			"  dovetail controller --etcd-endpoints http://192.0.2.1:2379,http://192.0.2.2:2379\n" +
 			"  dovetail controller --tls-cert sc-cert.pem --tls-key sc-privkey.pem --tls-ca switchca/cacert.pem",
-		Args: cobra.NoArgs,
+		Args: arguments(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts, err := o.options(cmd.ErrOrStderr(), cmd.Flags().Changed("data-dir"))
 			if err != nil {

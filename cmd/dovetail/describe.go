@@ -21,7 +21,7 @@ func newDescribeCmd(a *app) *cobra.Command {
 		Example: "  dovetail describe endpoint acme/web1\n" +
 			"  dovetail describe network blue -t acme\n" +
 			"  dovetail describe host h1",
-		Args: cobra.ExactArgs(2),
+		Args: arguments(2, "KIND", "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.describe(cmd.Context(), args, *tenant) },
 	}
 	tenant = tenantFlag(c)

@@ -21,7 +21,7 @@ func newEventsCmd(a *app) *cobra.Command {
 		Example: "  dovetail events\n" +
 			"  dovetail events -t acme --kind endpoint\n" +
 			"  dovetail events --all -o json",
-		Args: cobra.NoArgs,
+		Args: arguments(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "text" && output != "json" {
 				return fmt.Errorf("--output: %q is none of text, json", output)

@@ -36,7 +36,7 @@ func newGetCmd(a *app) *cobra.Command {
 			"  dovetail get endpoints -A -l app=web,tier!=test\n" +
 			"  dovetail get endpoint acme/web1 -o yaml\n" +
 			"  dovetail get hosts --watch",
-		Args: cobra.RangeArgs(1, 2),
+		Args: arguments(1, "KIND", "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
 	}
 	o.tenant = tenantFlag(c)

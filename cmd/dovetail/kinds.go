@@ -24,16 +24,23 @@ var kindNames = []struct {
 }
 
 func parseKind(s string) (kind topology.Kind, scoped bool, err error) {
-	var all []string
 	for _, k := range kindNames {
 		for _, n := range k.names {
 			if strings.EqualFold(n, s) {
 				return k.kind, k.scoped, nil
 			}
 		}
-		all = append(all, k.names[0])
 	}
-	return "", false, fmt.Errorf("%q is no kind of object; there are %s", s, strings.Join(all, ", "))
+	return "", false, fmt.Errorf("%q is no kind of object; there are %s", s, strings.Join(kindTitles(), ", "))
+}
+
+// kindTitles are the names of the kinds that are shown.
+func kindTitles() []string {
+	names := make([]string, len(kindNames))
+	for i, k := range kindNames {
+		names[i] = k.names[0]
+	}
+	return names
 }
 
 // tenantFlag adds -t to a command.
@@ -65,11 +72,7 @@ func (a *app) completeTarget(tenant *string) func(*cobra.Command, []string, stri
 	return func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		const noFiles = cobra.ShellCompDirectiveNoFileComp
 		if len(args) == 0 {
-			var names []string
-			for _, k := range kindNames {
-				names = append(names, k.names[0])
-			}
-			return names, noFiles
+			return kindTitles(), noFiles
 		}
 		kind, scoped, err := parseKind(args[0])
 		if err != nil {

@@ -12,19 +12,20 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/dovetail-sdn/dovetail/integration/lab"
 )
 
 // labApp is what the lab's commands share.
 type labApp struct {
-	app
+	*app
 	name string
 }
 
 // newLabCmd is the lab: hosts on one machine, to try things.
-func newLabCmd() *cobra.Command {
-	l := &labApp{}
+func newLabCmd(a *app) *cobra.Command {
+	l := &labApp{app: a}
 	c := &cobra.Command{
 		Use:   "lab",
 		Short: "Open vSwitch hosts on this machine, to try things",
@@ -37,11 +38,8 @@ func newLabCmd() *cobra.Command {
 			"  dovetail lab attach acme/web2 --host h2\n" +
 			"  dovetail lab exec acme/web1 -- ping -c 3 10.0.0.12\n" +
 			"  dovetail lab down",
-		Args: cobra.NoArgs, // an unknown command is an error, not a reason for help
+		Args: commandsOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
-			l.in, l.out, l.err = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-		},
 	}
 	c.PersistentFlags().StringVar(&l.name, "name", cmp.Or(os.Getenv("DOVETAIL_LAB"), "lab"), "name of the lab; several can be up at once ($DOVETAIL_LAB)")
 	_ = c.RegisterFlagCompletionFunc("name", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -59,7 +57,7 @@ func (l *labApp) up() *cobra.Command {
 		Use:     "up",
 		Short:   "Make a lab of hosts that connect to a controller",
 		Example: "  dovetail lab up --hosts 3\n  dovetail lab up --hosts 20 --name big --controller tcp:192.0.2.1:6640",
-		Args:    cobra.NoArgs,
+		Args:    arguments(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p := newProgress(l.err)
 			cfg.Name = l.name
@@ -104,7 +102,7 @@ func (l *labApp) exec() *cobra.Command {
 		Short: "Run a command in a workload (TENANT/ENDPOINT) or on a host (hN)",
 		Example: "  dovetail lab exec acme/web1 -- ping -c 3 10.0.0.12\n" +
 			"  dovetail lab exec h1 -- ip addr",
-		Args: cobra.MinimumNArgs(2),
+		Args: arguments(2, "NAME", "COMMAND..."),
 		RunE: func(_ *cobra.Command, args []string) error {
 			lb, err := lab.Open(l.name)
 			if err != nil {
@@ -128,7 +126,7 @@ func (l *labApp) tool(use, program, example string) *cobra.Command {
 		Use:     use + " HOST -- ARG ...",
 		Short:   "Run " + program + " for a host",
 		Example: fmt.Sprintf("  dovetail lab %s h1 -- %s", use, example),
-		Args:    cobra.MinimumNArgs(2),
+		Args:    arguments(2, "HOST", "ARG..."),
 		RunE: func(_ *cobra.Command, args []string) error {
 			lb, err := lab.Open(l.name)
 			if err != nil {
@@ -168,7 +166,12 @@ func (l *labApp) run(cmd *exec.Cmd) error {
 // commandArgs explains the one mistake that everybody makes.
 func commandArgs(c *cobra.Command) *cobra.Command {
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return fmt.Errorf("%w: put -- before the command that is to be run, as in: %s", err, strings.TrimSpace(strings.Split(c.Example, "\n")[0]))
+		var unknown *pflag.NotExistError
+		if !errors.As(err, &unknown) {
+			return flagError(c, err)
+		}
+		return fmt.Errorf("%s is no flag of %q: put -- before the command that is to be run, as in: %s",
+			dashed(unknown.GetSpecifiedName(), unknown.GetSpecifiedShortnames()), c.CommandPath(), example(c))
 	})
 	return c
 }
@@ -183,7 +186,7 @@ func (l *labApp) list() *cobra.Command {
 		Use:     "list",
 		Short:   "Show labs, their hosts and workloads",
 		Example: "  dovetail lab list",
-		Args:    cobra.NoArgs,
+		Args:    arguments(0),
 		RunE: func(*cobra.Command, []string) error {
 			names, err := lab.Names()
 			if err != nil {
@@ -230,10 +233,13 @@ func (l *labApp) down() *cobra.Command {
 		Use:     "down",
 		Short:   "Remove a lab, or what is left of one",
 		Example: "  dovetail lab down\n  dovetail lab down --all",
-		Args:    cobra.NoArgs,
+		Args:    arguments(0),
 		RunE: func(*cobra.Command, []string) error {
 			if os.Geteuid() != 0 {
 				return errors.New("a lab is made of network namespaces: run this as root")
+			}
+			if left && all {
+				return errors.New("--all and --left exclude each other")
 			}
 			if left {
 				swept, err := lab.Sweep()
@@ -269,6 +275,5 @@ func (l *labApp) down() *cobra.Command {
 	}
 	c.Flags().BoolVar(&all, "all", false, "remove all labs")
 	c.Flags().BoolVar(&left, "left", false, "remove labs whose owner was killed, as tests, benchmarks and the demo, and no others")
-	c.MarkFlagsMutuallyExclusive("all", "left")
 	return c
 }

@@ -22,7 +22,7 @@ func (l *labApp) attach() *cobra.Command {
 		Long: "Asks the controller for the endpoint's addresses and MAC, makes a network namespace that has them, and adds its\n" +
 			"port to the host's br-int with the endpoint's interface id, as a container runtime does.",
 		Example: "  dovetail lab attach acme/web1 --host h1",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, "TENANT/ENDPOINT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			tenant, name, ok := strings.Cut(args[0], "/")
 			if !ok || tenant == "" || name == "" {
@@ -127,7 +127,7 @@ func (l *labApp) detach() *cobra.Command {
 		Use:     "detach TENANT/ENDPOINT",
 		Short:   "Remove a workload",
 		Example: "  dovetail lab detach acme/web1",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, "TENANT/ENDPOINT"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			lb, err := lab.Open(l.name)
 			if err != nil {

@@ -1,16 +1,10 @@
 package main
 
 import (
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -35,19 +29,22 @@ func newRootCmd(a *app) *cobra.Command {
 		Example: "  dovetail controller --data-dir /var/lib/dovetail\n" +
 			"  dovetail apply -f examples/two-tenants.yaml\n" +
 			"  dovetail get endpoints -A",
+		Args:          commandsOnly,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
+	root.SetFlagErrorFunc(flagError)
 	for _, c := range []*cobra.Command{
 		newGetCmd(a), newDescribeCmd(a), newApplyCmd(a), newDeleteCmd(a), newWaitCmd(a), newEventsCmd(a), newWhoseCmd(a), newVersionCmd(a),
 	} {
 		a.clientFlags(c)
 		root.AddCommand(c)
 	}
-	root.AddCommand(newControllerCmd(), newLabCmd())
+	root.AddCommand(newControllerCmd(), newLabCmd(a))
 	return root
 }
 
@@ -80,23 +77,4 @@ func (a *app) client() (*client.Client, error) {
 		return nil, fmt.Errorf("--server: %w", err)
 	}
 	return c, nil
-}
-
-// oneLine says what is wrong, where, and what to do.
-func (a *app) oneLine(err error) string {
-	var (
-		refused *url.Error
-		cert    *tls.CertificateVerificationError
-		dial    *net.OpError
-	)
-	text := err.Error()
-	switch {
-	case errors.As(err, &cert):
-		text = fmt.Sprintf("the certificate of %s cannot be trusted: %v; give its CA with --ca", a.server, cert.Err)
-	case errors.Is(err, syscall.ECONNREFUSED) && errors.As(err, &refused):
-		text = fmt.Sprintf("no controller answers at %s; start one with `dovetail controller`, or say where it is with --server or DOVETAIL_SERVER", a.server)
-	case errors.As(err, &refused) && errors.As(err, &dial) && dial.Op == "dial":
-		text = fmt.Sprintf("the controller at %s cannot be reached: %v; say where it is with --server or DOVETAIL_SERVER", a.server, dial.Err)
-	}
-	return strings.Join(strings.Fields(text), " ")
 }

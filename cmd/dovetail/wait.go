@@ -19,7 +19,7 @@ func newWaitCmd(a *app) *cobra.Command {
 		Long:  "Waits until every switch concerned has acknowledged the objects: from then on packets flow. Ends with an error that says which hosts are missing, and why, if it takes too long or an object has failed.",
 		Example: "  dovetail wait endpoint acme/web1\n" +
 			"  dovetail wait network blue -t acme --for realized --timeout 30s",
-		Args: cobra.MinimumNArgs(2),
+		Args: arguments(2, "KIND", "NAME..."),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if until != "realized" {
 				return fmt.Errorf("--for: %q is not known; there is realized", until)

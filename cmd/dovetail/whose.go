@@ -19,7 +19,7 @@ func newWhoseCmd(a *app) *cobra.Command {
 		Long:  "Every flow on a switch has a cookie that says from which object it was made. `ovs-ofctl dump-flows br-int` shows it.",
 		Example: "  dovetail whose 0x8f21c3d400000001\n" +
 			"  dovetail describe $(dovetail whose 0x8f21c3d400000001)",
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, "COOKIE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cookie, err := strconv.ParseUint(args[0], 0, 64)
 			if err != nil {
@@ -52,7 +52,7 @@ func newVersionCmd(a *app) *cobra.Command {
 		Short: "Show the version of this program and of the controller",
 		Example: "  dovetail version\n" +
 			"  dovetail version --client",
-		Args: cobra.NoArgs,
+		Args: arguments(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			fmt.Fprintf(a.out, "dovetail    %s (%s)\n", version, runtime.Version())
 			if clientOnly {
