@@ -152,12 +152,18 @@ func (c *Controller) Drift(dpid uint64, d ofctrl.Drift) {
 
 // Rejected implements ofctrl.Handler and ovsdb.Handler.
 func (c *Controller) Rejected(remote net.Addr, err error) {
-	c.log.Warn().Stringer("remote", remote).Err(err).Msg("connection refused")
 	c.event(topology.EventHostRejected, topology.Key{Kind: topology.KindHost}, "", fmt.Sprintf("%s: %v", remote, err))
 }
 
+// maxHosts bounds how many hosts register themselves. Without certificates anybody
+// can say to be a host, and registered ones stay.
+const maxHosts = 10_000
+
 // HostSeen implements ovsdb.Handler: a host registers itself.
 func (c *Controller) HostSeen(ctx context.Context, info ovsdb.HostInfo) (ovsdb.Assignment, error) {
+	if !c.hasRoom(info.SystemID) {
+		return ovsdb.Assignment{}, fmt.Errorf("%d hosts are registered, and %s is none of them: delete those that are gone for good with \"dovetail delete host NAME\"", maxHosts, info.SystemID)
+	}
 	if other := c.hostWithVTEP(info); other != "" {
 		return ovsdb.Assignment{}, fmt.Errorf("VTEP address %s is host %s's: give each host its own with ovs-vsctl set Open_vSwitch . external_ids:dovetail-encap-ip=ADDRESS", info.EncapIP, other)
 	}
@@ -181,6 +187,13 @@ func (c *Controller) HostSeen(ctx context.Context, info ovsdb.HostInfo) (ovsdb.A
 		c.dirty.phases[&h.object] = true
 	})
 	return ovsdb.Assignment{DatapathID: obj.Allocated.DatapathID, Controller: c.target(info.Local)}, nil
+}
+
+func (c *Controller) hasRoom(name string) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	_, known := c.model.hosts[name]
+	return known || len(c.model.hosts) < maxHosts
 }
 
 func (c *Controller) hostWithVTEP(info ovsdb.HostInfo) string {

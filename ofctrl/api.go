@@ -89,10 +89,11 @@ type limits struct {
 	probe     time.Duration // for a session that a newcomer wants to replace
 	dump      time.Duration // to tell all that it has
 	rows      int           // how many entries that may be
+	strangers int           // connections that have not yet said who they are
 }
 
 func defaultLimits() limits {
-	return limits{handshake: 10 * time.Second, probe: time.Second, dump: time.Minute, rows: 1 << 20}
+	return limits{handshake: 10 * time.Second, probe: time.Second, dump: time.Minute, rows: 1 << 20, strangers: 1024}
 }
 
 // What Handler.Rejected and Handler.Disconnected are told, among other errors.

@@ -10,14 +10,15 @@ import (
 	"github.com/dovetail-sdn/dovetail/openflow"
 )
 
-// serveConn keeps a connection until it or ctx ends.
-func (s *Server) serveConn(ctx context.Context, conn net.Conn) {
+// serveConn keeps a connection until it or ctx ends. It calls introduced once the
+// switch has said who it is, or cannot.
+func (s *Server) serveConn(ctx context.Context, conn net.Conn, introduced func()) {
 	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	h := handshake{conn: conn, in: openflow.NewReader(conn)}
 	p, err := s.meet(ctx, &h)
-	<-s.strangers
+	introduced()
 	if err != nil {
 		if ctx.Err() == nil {
 			s.reject(conn.RemoteAddr(), err)

@@ -242,9 +242,8 @@ func FuzzSession(f *testing.F) {
 		defer cancel()
 		ours, theirs := net.Pipe()
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
-		srv.strangers <- struct{}{}
 		done := make(chan struct{})
-		go func() { defer close(done); srv.serveConn(ctx, ours) }()
+		go func() { defer close(done); srv.serveConn(ctx, ours, func() {}) }()
 		if known {
 			hello := append(openflow.Hello(), xid(openflow.Features{DatapathID: 7}.Message(), 2)...)
 			_, _ = theirs.Write(append(hello, xid(openflow.RoleReply(openflow.RoleMaster, 0), 3)...))

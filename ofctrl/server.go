@@ -12,15 +12,15 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/dovetail-sdn/dovetail/internal/strangers"
 	"github.com/dovetail-sdn/dovetail/openflow"
 )
 
 // Server accepts switches. Its methods are safe for concurrent use.
 type Server struct {
-	cfg     Config
-	metrics *metrics
-	// strangers has a place for each connection that has not yet said who it is.
-	strangers chan struct{}
+	cfg       Config
+	metrics   *metrics
+	strangers *strangers.Hall
 	// audits and dumps have a place for each audit and each other comparison at
 	// the same time, comparing one for each that this computer works on.
 	audits, dumps, comparing chan struct{}
@@ -51,13 +51,12 @@ type lastSession struct {
 	refused  map[openflow.ID]uint64 // with the Sum that was refused
 }
 
-// Bounds on connections that have not yet said who they are, and on audits and
-// other comparisons at the same time: what a switch has told is kept until it has
-// told all, and after a restart a thousand switches have something to tell.
+// Bounds on audits and other comparisons at the same time: what a switch has told
+// is kept until it has told all, and after a restart a thousand switches have
+// something to tell.
 const (
-	maxStrangers = 256
-	maxAudits    = 4
-	maxDumps     = 64
+	maxAudits = 4
+	maxDumps  = 64
 )
 
 // NewServer makes a server that knows no switch yet.
@@ -66,7 +65,7 @@ func NewServer(cfg Config) *Server {
 	return &Server{
 		cfg:       cfg,
 		metrics:   newMetrics(cfg.Metrics),
-		strangers: make(chan struct{}, maxStrangers),
+		strangers: strangers.NewHall(cfg.limits.strangers),
 		audits:    make(chan struct{}, maxAudits),
 		dumps:     make(chan struct{}, maxDumps),
 		comparing: make(chan struct{}, runtime.GOMAXPROCS(0)),
@@ -105,13 +104,13 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			continue
 		}
 		pause = 0
-		select {
-		case s.strangers <- struct{}{}:
-			conns.Go(func() { s.serveConn(ctx, conn) })
-		default:
-			s.reject(conn.RemoteAddr(), fmt.Errorf("more than %d connections have not yet said who they are", maxStrangers))
+		introduced, ok := s.strangers.Enter(conn)
+		if !ok {
+			s.reject(conn.RemoteAddr(), fmt.Errorf("more than %d connections have not yet said who they are", s.cfg.limits.strangers))
 			_ = conn.Close()
+			continue
 		}
+		conns.Go(func() { s.serveConn(ctx, conn, introduced) })
 	}
 }
 

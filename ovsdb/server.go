@@ -8,11 +8,16 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/dovetail-sdn/dovetail/internal/strangers"
 )
 
 const (
 	defaultEchoInterval = 5 * time.Second
 	defaultMaxSessions  = 8192
+	maxStrangers        = 1024 // hosts that have dialled in and have not yet said who they are
 )
 
 var (
@@ -20,6 +25,7 @@ var (
 	errDuplicate    = errors.New("another session with this system-id is alive")
 	errReplaced     = errors.New("replaced by a new connection of the same host")
 	errTooMany      = errors.New("too many OVSDB sessions")
+	errStrangers    = fmt.Errorf("more than %d connections have not yet said who they are", maxStrangers)
 )
 
 // limits are bounds in time. Tests make them small.
@@ -49,6 +55,9 @@ type Server struct {
 	cfg    Config
 	limits limits
 	budget *budget
+	// strangers are hosts that have dialled in and have not yet said who they are.
+	strangers *strangers.Hall
+	rejects   *rate.Limiter // of what is told of refused connections
 	// onTransact is called before each transaction is sent; for tests.
 	onTransact func()
 
@@ -67,7 +76,7 @@ func NewServer(cfg Config) *Server {
 	}
 	return &Server{
 		cfg: cfg, limits: defaultLimits(cfg.EchoInterval), budget: newBudget(serverBudgetBytes),
-		hosts: make(map[string]*session),
+		hosts: make(map[string]*session), strangers: strangers.NewHall(maxStrangers), rejects: rate.NewLimiter(10, 100),
 	}
 }
 
@@ -111,10 +120,19 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 func (s *Server) handle(ctx context.Context, conn net.Conn, dialled string) error {
 	defer func() { _ = conn.Close() }()
 	if !s.enter() {
-		s.cfg.Handler.Rejected(conn.RemoteAddr(), errTooMany)
+		s.reject(conn.RemoteAddr(), errTooMany)
 		return errTooMany
 	}
 	defer s.leave()
+	introduced := func() {}
+	if dialled == "" {
+		var ok bool
+		if introduced, ok = s.strangers.Enter(conn); !ok {
+			s.reject(conn.RemoteAddr(), errStrangers)
+			return errStrangers
+		}
+	}
+	defer introduced()
 	if t, ok := conn.(*tls.Conn); ok {
 		handshake, cancel := context.WithTimeout(ctx, s.limits.handshake)
 		err := t.HandshakeContext(handshake)
@@ -122,13 +140,20 @@ func (s *Server) handle(ctx context.Context, conn net.Conn, dialled string) erro
 		if err != nil {
 			err = fmt.Errorf("TLS: %w", err)
 			if ctx.Err() == nil {
-				s.cfg.Log.Warn().Err(err).Stringer("remote", conn.RemoteAddr()).Msg("host refused")
-				s.cfg.Handler.Rejected(conn.RemoteAddr(), err)
+				s.reject(conn.RemoteAddr(), err)
 			}
 			return err
 		}
 	}
-	return s.runSession(ctx, conn, dialled)
+	return s.runSession(ctx, conn, dialled, introduced)
+}
+
+// reject tells of a refused connection, unless there are many.
+func (s *Server) reject(remote net.Addr, err error) {
+	if s.rejects.Allow() {
+		s.cfg.Log.Warn().Stringer("remote", remote).Err(err).Msg("host refused")
+		s.cfg.Handler.Rejected(remote, err)
+	}
 }
 
 func (s *Server) enter() bool {

@@ -42,8 +42,9 @@ type session struct {
 	prov provisioner // used by run only
 }
 
-// runSession keeps a session until ctx or the connection ends. It closes conn.
-func (s *Server) runSession(ctx context.Context, conn net.Conn, dialled string) error {
+// runSession keeps a session until ctx or the connection ends. It closes conn, and
+// calls introduced once the host has said who it is.
+func (s *Server) runSession(ctx context.Context, conn net.Conn, dialled string, introduced func()) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -64,7 +65,7 @@ func (s *Server) runSession(ctx context.Context, conn net.Conn, dialled string) 
 
 	var reading sync.WaitGroup
 	reading.Go(func() { cancel(ss.peer.readLoop()) })
-	err := ss.serve(ctx)
+	err := ss.serve(ctx, introduced)
 	close(ss.ended)
 	cancel(err)
 	_ = conn.Close()
@@ -74,7 +75,7 @@ func (s *Server) runSession(ctx context.Context, conn net.Conn, dialled string) 
 }
 
 // serve learns who the host is, and works for it until ctx ends.
-func (ss *session) serve(ctx context.Context) error {
+func (ss *session) serve(ctx context.Context, introduced func()) error {
 	info, err := ss.meet(ctx)
 	if err == nil {
 		err = ss.srv.claim(ctx, info.SystemID, ss)
@@ -84,11 +85,11 @@ func (ss *session) serve(ctx context.Context) error {
 			err = context.Cause(ctx)
 		}
 		if !errors.Is(err, errServerClosed) {
-			ss.log.Warn().Err(err).Msg("host refused")
-			ss.srv.cfg.Handler.Rejected(ss.remote, err)
+			ss.srv.reject(ss.remote, err)
 		}
 		return err
 	}
+	introduced()
 	defer ss.srv.unclaim(info.SystemID, ss)
 	ss.log = ss.log.With().Str("host", info.SystemID).Logger()
 	ss.prov.init(ss, info.SystemID)
