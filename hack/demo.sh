@@ -4,11 +4,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-lab=demo
+export DOVETAIL_LAB=demo
+unset DOVETAIL_TENANT
 dovetail=$PWD/bin/dovetail
 # In the lab's folder, so that whatever ends this script, the lab's end is the
 # controller's too.
-dir=/run/dovetail-lab/$lab/controller
+dir=/run/dovetail-lab/$DOVETAIL_LAB/controller
 
 if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ]; then
     bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' off=$'\e[0m'
@@ -19,7 +20,7 @@ say() { printf '\n%s%s%s\n' "$bold" "$*" "$off"; }
 explain() { printf '%s\n' "$*"; }
 typed() { printf '%s$ %s%s\n' "$dim" "$*" "$off"; }
 dovetail() { "$dovetail" "$@"; }
-lab() { local what=$1; shift; "$dovetail" lab "$what" --name $lab "$@"; }
+lab() { "$dovetail" lab "$@"; }
 show() { # a command as the user would type it, and what it prints
     typed "dovetail $*"
     dovetail "$@"
@@ -47,8 +48,7 @@ cleanup() {
         tail -n 20 "$dir/log" >&2
     }
     if [ -n "$controller" ]; then
-        kill "$controller" 2>/dev/null || true
-        wait "$controller" 2>/dev/null || true
+        stop_controller TERM
     fi
     [ -z "$made" ] || lab down || code=1
     exit $code
@@ -61,7 +61,8 @@ trap 'exit 143' TERM
 free_port() { # the first port from $1 on at which nobody listens
     local p
     for ((p = $1; p < $1 + 200; p++)); do
-        if ! (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null; then
+        # Not by connecting: whoever listens would wonder. 0A is the state LISTEN.
+        if ! grep -qsE "$(printf '^ *[0-9]+: [0-9A-F]+:%04X [0-9A-F]+:0000 0A ' "$p")" /proc/net/tcp /proc/net/tcp6; then
             echo "$p"
             return
         fi
@@ -72,9 +73,19 @@ free_port() { # the first port from $1 on at which nobody listens
 start_controller() {
     mkdir -p "$dir"
     "$dovetail" controller --data-dir "$dir/data" --rest-listen "${DOVETAIL_SERVER#http://}" \
-        --ovsdb-listen "$address:6640" --openflow-listen "$address:6653" --log-format json >>"$dir/log" 2>&1 &
+        --ovsdb-listen "$address:$ovsdb" --openflow-listen "$address:$openflow" --log-format json >>"$dir/log" 2>&1 &
     controller=$!
+    disown "$controller" # bash need not tell that it was killed
     echo "$controller" >"$dir/controller.pid"
+}
+
+stop_controller() { # with a signal, until it is gone
+    kill -"$1" "$controller" 2>/dev/null || true
+    for _ in $(seq 500); do
+        kill -0 "$controller" 2>/dev/null || return 0
+        sleep 0.02
+    done
+    echo "demo: the controller does not end" >&2
 }
 
 wait_controller() {
@@ -88,7 +99,10 @@ wait_controller() {
 
 say "1. Three hosts: namespaces of this machine, each with an Open vSwitch of its own"
 made=yes
-"$dovetail" lab up --name $lab --hosts 3 --owner $$ || {
+# A controller of the user's may hold the usual ports, at all addresses.
+ovsdb=$(free_port 6640)
+openflow=$(free_port 6653)
+lab up --hosts 3 --host-prefix '' --controller ":$ovsdb" --owner $$ || {
     made=
     die "there is no lab to show; if another demo runs, wait for its end"
 }
@@ -191,8 +205,7 @@ say "8. kill -9 of the controller, and a new one, under a ping every 10 ms"
 lab exec acme/web1 -- ping -q -i 0.01 -c 400 10.0.0.12 >"$dir/ping" &
 ping=$!
 sleep 1
-kill -9 "$controller"
-wait "$controller" 2>/dev/null || true
+stop_controller KILL
 start_controller
 wait $ping || true
 grep transmitted "$dir/ping"

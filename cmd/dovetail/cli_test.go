@@ -127,6 +127,38 @@ func TestEventsAreShownUntilInterrupted(t *testing.T) {
 	followed(t, []string{`"sequence":2,`, `"sequence":3,`}, "events", "--after", "1", "-o", "json")
 }
 
+func TestAllEventsAndThoseAfterNone(t *testing.T) {
+	for _, args := range [][]string{{"events", "--all"}, {"events", "--after", "0"}} {
+		if text := followed(t, []string{"bound to port veth1", "realized"}, args...); strings.Contains(text, "missed") {
+			t.Errorf("%v: %q", args, text)
+		}
+	}
+}
+
+func TestEventLine(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
+	h1 := topology.Key{Kind: topology.KindHost, Name: "h1"}
+	web1 := topology.Key{Kind: topology.KindEndpoint, Tenant: "acme", Name: "web1"}
+	for _, tc := range []struct {
+		ev   topology.Event
+		want string
+	}{
+		{topology.Event{Type: topology.EventCreated, Object: web1, Message: "created"}, "created        Endpoint acme/web1"},
+		{topology.Event{Type: topology.EventHostUp, Object: h1, Host: "h1", Message: "the switch is as planned"}, "host-up        Host h1: the switch is as planned"},
+		{topology.Event{Type: topology.EventBound, Object: web1, Host: "h1", Message: "bound to port w1 of host h1"}, "bound          Endpoint acme/web1: bound to port w1 of host h1"},
+		{topology.Event{Type: topology.EventBound, Object: web1, Host: "h1", Message: "bound to port h10"}, "bound          Endpoint acme/web1 on h1: bound to port h10"},
+		{topology.Event{Type: topology.EventHostRejected, Object: topology.Key{Kind: topology.KindHost}, Message: "192.0.2.1:7: no system-id"}, "host-rejected  Host: 192.0.2.1:7: no system-id"},
+	} {
+		tc.ev.Time = at
+		if got := eventLine(tc.ev, at); got != "03:04:05  "+tc.want {
+			t.Errorf("%q, want %q", got, tc.want)
+		}
+		if got := eventLine(tc.ev, at.AddDate(0, 0, 1)); got != "2026-01-02 03:04:05  "+tc.want {
+			t.Errorf("a day later: %q", got)
+		}
+	}
+}
+
 func TestWatchShowsWhatThereIs(t *testing.T) {
 	followed(t, []string{"NAME", "web1", "h1"}, "get", "endpoints", "-t", "acme", "--watch")
 }

@@ -94,8 +94,10 @@ func (a *app) describe(ctx context.Context, args []string, tenant string) error 
 // caption writes a column's title as one writes in a text.
 func caption(title string) string {
 	switch title {
-	case "VNI", "MTU", "MAC", "ID", "VTEP", "OVS":
+	case "VNI", "MTU", "MAC", "ID", "VTEP":
 		return title
+	case "OVS":
+		return "Open vSwitch"
 	}
 	return title[:1] + strings.ToLower(strings.ReplaceAll(title[1:], "-", " "))
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,12 +65,27 @@ func newEventsCmd(a *app) *cobra.Command {
 
 func (a *app) printEvent(ev topology.Event, output string) error {
 	if output == "json" {
-		return json.NewEncoder(a.out).Encode(ev)
+		enc := json.NewEncoder(a.out)
+		enc.SetEscapeHTML(false)
+		return enc.Encode(ev)
 	}
-	on := ""
-	if ev.Host != "" {
-		on = " on " + ev.Host
-	}
-	_, err := fmt.Fprintf(a.out, "%s  %-13s  %s%s: %s\n", ev.Time.Local().Format(time.TimeOnly), ev.Type, printable(ev.Object.String()), printable(on), printable(ev.Message))
+	_, err := fmt.Fprintln(a.out, eventLine(ev, time.Now()))
 	return err
+}
+
+// eventLine says nothing twice: messages may name the host themselves, or only
+// repeat the type.
+func eventLine(ev topology.Event, now time.Time) string {
+	at, form := ev.Time.Local(), time.TimeOnly
+	if now.Local().Format(time.DateOnly) != at.Format(time.DateOnly) {
+		form = time.DateTime
+	}
+	what := ev.Object.String()
+	if ev.Host != "" && ev.Host != ev.Object.Name && !slices.Contains(strings.Fields(ev.Message), ev.Host) {
+		what += " on " + ev.Host
+	}
+	if ev.Message != "" && ev.Message != string(ev.Type) {
+		what += ": " + ev.Message
+	}
+	return fmt.Sprintf("%s  %-13s  %s", at.Format(form), ev.Type, printable(what))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,8 +20,9 @@ func (l *labApp) attach() *cobra.Command {
 		Short: "Make a workload for an endpoint on a host, and wait until packets flow",
 		Long: "Asks the controller for the endpoint's addresses and MAC, makes a network namespace that has them, and adds its\n" +
 			"port to the host's br-int with the endpoint's interface id, as a container runtime does.",
-		Example: "  dovetail lab attach acme/web1 --host h1",
-		Args:    arguments(1, "TENANT/ENDPOINT"),
+		Example:           "  dovetail lab attach acme/web1 --host h1",
+		Args:              arguments(1, "TENANT/ENDPOINT"),
+		ValidArgsFunction: l.completeEndpoint,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			tenant, name, ok := strings.Cut(args[0], "/")
 			if !ok || tenant == "" || name == "" {
@@ -46,14 +46,17 @@ func (l *labApp) attach() *cobra.Command {
 			if _, err := lb.Attach(h, cfg); err != nil {
 				return err
 			}
-			return l.realized(cmd.Context(), tenant, name, host, wait)
+			return l.realized(cmd.Context(), tenant, name, h.SystemID(), wait)
 		},
 	}
 	l.clientFlags(c)
 	c.Flags().StringVar(&host, "host", "h1", "host of the lab")
-	c.Flags().DurationVar(&wait, "wait", 15*time.Second, "how long to wait until packets flow; 0 for not at all")
-	c.Flags().DurationVar(&wait, "timeout", 15*time.Second, "the same as --wait")
-	_ = c.Flags().MarkHidden("timeout")
+	_ = c.RegisterFlagCompletionFunc("host", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return l.completeFirst(labHosts)(c, nil, "")
+	})
+	c.Flags().DurationVar(&wait, "timeout", 15*time.Second, "how long to wait until packets flow; 0 for not at all")
+	c.Flags().DurationVar(&wait, "wait", 15*time.Second, "the same as --timeout")
+	_ = c.Flags().MarkHidden("wait") // its name of old
 	return c
 }
 
@@ -62,17 +65,13 @@ func (l *labApp) provisioned(ctx context.Context, lb *lab.Lab, h *lab.Host, wait
 	p := newProgress(l.err)
 	defer p.end()
 	for start := time.Now(); ; {
-		bridges, err := h.Vsctl("list-br")
-		if err != nil {
+		if there, err := h.Provisioned(); there || err != nil {
 			return err
 		}
-		if slices.Contains(strings.Fields(bridges), "br-int") {
-			return nil
-		}
 		if time.Since(start) >= wait {
-			return fmt.Errorf("host %s has no br-int: no controller that listens at %s has provisioned it", h.Name, lb.Manager())
+			return fmt.Errorf("host %s has no br-int: no controller at %s has made it yet; start one with %q", h.SystemID(), lb.Manager(), controllerFor(lb.Manager()))
 		}
-		p.show("waiting until the controller has provisioned %s", h.Name)
+		p.show("waiting until the controller has provisioned %s", h.SystemID())
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -124,10 +123,11 @@ func (l *labApp) realized(ctx context.Context, tenant, name, host string, wait t
 
 func (l *labApp) detach() *cobra.Command {
 	return &cobra.Command{
-		Use:     "detach TENANT/ENDPOINT",
-		Short:   "Remove a workload",
-		Example: "  dovetail lab detach acme/web1",
-		Args:    arguments(1, "TENANT/ENDPOINT"),
+		Use:               "detach TENANT/ENDPOINT",
+		Short:             "Remove a workload",
+		Example:           "  dovetail lab detach acme/web1",
+		Args:              arguments(1, "TENANT/ENDPOINT"),
+		ValidArgsFunction: l.completeFirst(labWorkloads),
 		RunE: func(_ *cobra.Command, args []string) error {
 			lb, err := lab.Open(l.name)
 			if err != nil {
@@ -137,10 +137,11 @@ func (l *labApp) detach() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			host := w.Host().SystemID()
 			if err := w.Detach(); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(l.out, "%s is detached.\n", args[0])
+			_, err = fmt.Fprintf(l.out, "%s is detached from %s, and its namespace removed.\n", args[0], host)
 			return err
 		},
 	}

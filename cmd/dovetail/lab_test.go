@@ -57,3 +57,39 @@ func TestLabArguments(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsUp(t *testing.T) {
+	for _, tc := range []struct {
+		hosts   []string
+		joined  int
+		manager string
+		want    string
+	}{
+		{[]string{"h1", "h2"}, 2, "tcp:100.96.0.1:6640", `Lab x is up: 2 hosts (h1, h2) have joined the controller at tcp:100.96.0.1:6640; see them with "dovetail get hosts"`},
+		{[]string{"h1", "h2"}, 1, "tcp:100.96.0.1:6640", `1 of 2 hosts (h1, h2) have joined`},
+		{[]string{"h1"}, 0, "tcp:100.96.0.1:6640", `1 host (h1) waits for a controller at tcp:100.96.0.1:6640; start one with "dovetail controller --data-dir /tmp/dovetail", and`},
+		{[]string{"h1", "h2"}, 0, "ssl:100.96.0.1:7000", `2 hosts (h1, h2) wait for a controller at ssl:100.96.0.1:7000; start one with "dovetail controller --data-dir /tmp/dovetail --ovsdb-listen :7000 --tls-cert`},
+	} {
+		if got := whatIsUp("x", tc.hosts, tc.joined, tc.manager); !strings.Contains(got, tc.want) {
+			t.Errorf("%q, and not %q", got, tc.want)
+		}
+	}
+}
+
+func TestHostState(t *testing.T) {
+	if s := hostState(nil); s != "running" {
+		t.Error(s)
+	}
+	if s := hostState([]string{"ovsdb-server", "ovs-vswitchd"}); s != "broken: no ovsdb-server, no ovs-vswitchd" {
+		t.Error(s)
+	}
+}
+
+func TestLabOfTheEnvironment(t *testing.T) {
+	t.Setenv("DOVETAIL_LAB", "nolab")
+	root := newRootCmd(&app{in: strings.NewReader(""), out: new(strings.Builder), err: new(strings.Builder)})
+	root.SetArgs([]string{"lab", "detach", "acme/web1"})
+	if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "nolab") {
+		t.Errorf("%v", err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,6 +26,9 @@ func (h *Host) number() int {
 	n, _ := strconv.Atoi(strings.TrimPrefix(h.Name, "h"))
 	return n
 }
+
+// SystemID is what the host calls itself, and the controller calls it.
+func (h *Host) SystemID() string { return h.lab.state.Prefix + h.Name }
 
 // Namespace is the host's network namespace.
 func (h *Host) Namespace() string { return h.lab.namespace(h.Name) }
@@ -66,9 +70,14 @@ func (h *Host) up(manager string) error {
 	if err := h.StartOVSDB(); err != nil {
 		return err
 	}
+	version, err := switchVersion()
+	if err != nil {
+		return err
+	}
 	if _, err := h.Vsctl("--no-wait", "init", "--", "set", "Open_vSwitch", ".",
-		"external_ids:system-id="+h.Name, "external_ids:hostname="+h.Name,
+		"external_ids:system-id="+h.SystemID(), "external_ids:hostname="+h.SystemID(),
 		"external_ids:dovetail-encap-ip="+h.VTEP().String(), "external_ids:dovetail-datapath-type=netdev",
+		"ovs_version="+version, // as ovs-ctl sets it
 		"other_config:n-handler-threads=1", "other_config:n-revalidator-threads=1"); err != nil {
 		return err
 	}
@@ -82,8 +91,22 @@ func (h *Host) up(manager string) error {
 	if err := h.addressVTEP(); err != nil {
 		return err
 	}
-	_, err := h.Vsctl("set-manager", manager)
+	_, err = h.Vsctl("set-manager", manager)
 	return err
+}
+
+// switchVersion is that of Open vSwitch on this machine.
+func switchVersion() (string, error) {
+	out, err := output(nil, "ovs-vswitchd", "--version")
+	if err != nil {
+		return "", err
+	}
+	line, _, _ := strings.Cut(out, "\n")
+	fields := strings.Fields(line) // ovs-vswitchd (Open vSwitch) 3.1.0
+	if len(fields) == 0 {
+		return "", errors.New("ovs-vswitchd does not say its version")
+	}
+	return fields[len(fields)-1], nil
 }
 
 // addressVTEP puts the VTEP's address on the bridge to the underlay, which is where
@@ -154,6 +177,20 @@ func (h *Host) kill(daemon string, sig syscall.Signal) error {
 		return err
 	}
 	return nil
+}
+
+// Missing is what the host should have and has not.
+func (h *Host) Missing() []string {
+	var missing []string
+	if ns := h.Namespace(); !slices.Contains(namespaces(ns), ns) {
+		missing = append(missing, "network namespace")
+	}
+	for _, daemon := range []string{"ovsdb-server", "ovs-vswitchd"} {
+		if _, err := stat(h.PID(daemon)); err != nil {
+			missing = append(missing, daemon)
+		}
+	}
+	return missing
 }
 
 // PID is the process id of ovs-vswitchd or ovsdb-server; 0 if it does not run.

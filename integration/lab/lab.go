@@ -39,6 +39,9 @@ type Config struct {
 	// Name is part of the names of all that the lab makes: up to 8 letters, digits.
 	Name  string
 	Hosts int
+	// Prefix goes before the hosts' names in what they call themselves (system-id), so
+	// that one controller can have the hosts of several labs.
+	Prefix string
 	// Manager is the OVSDB target of the hosts, like tcp:192.0.2.1:6640; ADDRESS,
 	// ADDRESS:PORT or :PORT will do. Where no address is given, or nothing at all,
 	// it is the lab's own address in the root namespace, and port 6640.
@@ -69,6 +72,8 @@ func checkName(name string) error {
 	return nil
 }
 
+var goodPrefix = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,18}[a-z0-9-])?)?$`)
+
 // Up makes a lab. Leftovers of a lab of the same name are removed first.
 func Up(ctx context.Context, cfg Config) (*Lab, error) {
 	if err := checkName(cfg.Name); err != nil {
@@ -76,6 +81,9 @@ func Up(ctx context.Context, cfg Config) (*Lab, error) {
 	}
 	if cfg.Hosts < 1 || cfg.Hosts > MaxHosts {
 		return nil, fmt.Errorf("%d hosts: a lab has 1 to %d", cfg.Hosts, MaxHosts)
+	}
+	if !goodPrefix.MatchString(cfg.Prefix) {
+		return nil, fmt.Errorf("host prefix %q: use up to 20 lower-case letters, digits and hyphens, as in %q", cfg.Prefix, cfg.Name+"-")
 	}
 	if _, err := managerTarget(cfg.Manager, netip.IPv4Unspecified()); err != nil {
 		return nil, err
@@ -129,7 +137,7 @@ func (l *Lab) up(ctx context.Context, cfg Config) (err error) {
 	if cfg.Manager, err = managerTarget(cfg.Manager, l.Controller); err != nil {
 		return err
 	}
-	l.state.Manager = cfg.Manager
+	l.state.Manager, l.state.Prefix = cfg.Manager, cfg.Prefix
 	for i := 1; i <= cfg.Hosts; i++ {
 		l.state.Hosts = append(l.state.Hosts, fmt.Sprintf("h%d", i))
 	}
@@ -180,6 +188,9 @@ func Open(name string) (*Lab, error) {
 // Names are the labs that are up, or that something is left of.
 func Names() ([]string, error) {
 	dirs, err := os.ReadDir(Root)
+	if errors.Is(err, os.ErrPermission) {
+		return nil, errNotRoot
+	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -198,29 +209,15 @@ func (l *Lab) Hosts() []string { return slices.Clone(l.state.Hosts) }
 // Manager is the OVSDB target of the hosts.
 func (l *Lab) Manager() string { return l.state.Manager }
 
-// Missing are the processes that hosts of the lab should have and have not, like
-// "ovs-vswitchd of h1".
-func (l *Lab) Missing() []string {
-	var missing []string
-	for _, h := range l.state.Hosts {
-		for _, daemon := range []string{"ovsdb-server", "ovs-vswitchd"} {
-			if _, err := stat(l.Host(h).PID(daemon)); err != nil {
-				missing = append(missing, daemon+" of "+h)
-			}
-		}
-	}
-	return missing
-}
-
 // Host is a host by name, h1 to hN.
 func (l *Lab) Host(name string) *Host { return &Host{lab: l, Name: name} }
 
-// FindHost is Host for names that people type.
+// FindHost is Host for names that people type: with the prefix or without.
 func (l *Lab) FindHost(name string) (*Host, error) {
-	if !slices.Contains(l.state.Hosts, name) {
-		return nil, fmt.Errorf("lab %s has no host %q; it has %s", l.Name, name, strings.Join(l.state.Hosts, ", "))
+	if short := strings.TrimPrefix(name, l.state.Prefix); slices.Contains(l.state.Hosts, short) {
+		return l.Host(short), nil
 	}
-	return l.Host(name), nil
+	return nil, fmt.Errorf("lab %s has no host %q; it has %s", l.Name, name, strings.Join(l.state.Hosts, ", "))
 }
 
 func (l *Lab) dir() string { return filepath.Join(Root, l.Name) }

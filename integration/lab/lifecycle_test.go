@@ -140,3 +140,52 @@ func TestUpAgainAndInterrupted(t *testing.T) {
 	}
 	nothingLeft(t, l.Name)
 }
+
+// Hosts call themselves by the lab's prefix, are found with it and without, and what
+// they lack is told.
+func TestHostsWithAPrefix(t *testing.T) {
+	t.Parallel()
+	name := newName()
+	t.Cleanup(func() {
+		if err := Down(name); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := Up(t.Context(), Config{Name: name, Hosts: 1, Prefix: "Big "}); err == nil || !strings.Contains(err.Error(), "host prefix") {
+		t.Errorf("a bad prefix says %v", err)
+	}
+	if _, err := Up(t.Context(), Config{Name: name, Hosts: 1, Prefix: "big-", Owner: os.Getpid()}); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Open(name) // as another process would
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, typed := range []string{"h1", "big-h1"} {
+		if h, err := l.FindHost(typed); err != nil || h.Name != "h1" || h.SystemID() != "big-h1" {
+			t.Errorf("%s: %+v, %v", typed, h, err)
+		}
+	}
+	if _, err := l.FindHost("big-h2"); err == nil {
+		t.Error("a host that is not there is found")
+	}
+	h := l.Host("h1")
+	if id := must(t, h, "get", "Open_vSwitch", ".", "external_ids:system-id"); !strings.Contains(id, "big-h1") {
+		t.Errorf("system-id %s", id)
+	}
+	if v := must(t, h, "get", "Open_vSwitch", ".", "ovs_version"); !strings.Contains(v, ".") {
+		t.Errorf("version %s", v)
+	}
+	if there, err := h.Provisioned(); there || err != nil {
+		t.Errorf("provisioned by nobody: %v, %v", there, err)
+	}
+	if m := h.Missing(); m != nil {
+		t.Errorf("missing %s", m)
+	}
+	if err := h.KillSwitch(); err != nil {
+		t.Fatal(err)
+	}
+	if m := h.Missing(); !slices.Equal(m, []string{"ovs-vswitchd"}) {
+		t.Errorf("missing %s", m)
+	}
+}

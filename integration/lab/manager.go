@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -48,4 +49,11 @@ func addressAndPort(s string, here netip.Addr) (string, bool) {
 	_, err = netip.ParseAddr(host)
 	n, perr := strconv.ParseUint(port, 10, 16)
 	return net.JoinHostPort(host, port), err == nil && perr == nil && n > 0
+}
+
+// Provisioned says whether a controller has made br-int. The Manager row's own
+// is_connected is seconds late.
+func (h *Host) Provisioned() (bool, error) {
+	bridges, err := h.Vsctl("list-br")
+	return slices.Contains(strings.Fields(bridges), "br-int"), err
 }

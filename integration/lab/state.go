@@ -14,7 +14,8 @@ type state struct {
 	Block     int               `json:"block"`
 	Manager   string            `json:"manager"`
 	Hosts     []string          `json:"hosts"`
-	Workloads map[string]*Entry `json:"workloads"` // by interface id
+	Prefix    string            `json:"prefix,omitempty"` // of the hosts' system-ids
+	Workloads map[string]*Entry `json:"workloads"`        // by interface id
 	Owner     *process          `json:"owner,omitempty"`
 }
 
@@ -28,10 +29,16 @@ type Entry struct {
 	Number    int      `json:"number"`
 }
 
+// errNotRoot is for whoever may not even look.
+var errNotRoot = errors.New("labs belong to root, as their network namespaces do: run this as root")
+
 func readState(name string) (s state, err error) {
 	data, err := os.ReadFile(filepath.Join(Root, name, "state.json"))
 	if errors.Is(err, os.ErrNotExist) {
 		return s, fmt.Errorf("there is no lab %s: make it with \"dovetail lab up --name %s\"", name, name)
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return s, errNotRoot
 	}
 	if err != nil {
 		return s, err

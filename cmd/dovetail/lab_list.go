@@ -1,0 +1,65 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dovetail-sdn/dovetail/integration/lab"
+)
+
+func (l *labApp) list() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "Show labs, their hosts and workloads, and whether all of their processes run",
+		Example: "  dovetail lab list",
+		Args:    arguments(0),
+		RunE: func(*cobra.Command, []string) error {
+			names, err := lab.Names()
+			if err != nil {
+				return err
+			}
+			if len(names) == 0 {
+				fmt.Fprintln(l.err, "there is no lab; make one with: dovetail lab up")
+				return nil
+			}
+			tw := tabwriter.NewWriter(l.out, 0, 0, 3, ' ', 0)
+			fmt.Fprintln(tw, "LAB\tHOST\tVTEP\tSTATE\tWORKLOADS")
+			for _, name := range names {
+				lb, err := lab.Open(name)
+				if err != nil || len(lb.Hosts()) == 0 {
+					fmt.Fprintf(tw, "%s\t-\t-\tbroken: leftovers; remove them with: dovetail lab down --name %s\t-\n", name, name)
+					continue
+				}
+				for _, h := range lb.Hosts() {
+					host := lb.Host(h)
+					fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", name, host.SystemID(), host.VTEP(), hostState(host.Missing()), cmp.Or(strings.Join(workloadsOn(lb, h), ", "), "-"))
+				}
+			}
+			return tw.Flush()
+		},
+	}
+}
+
+// hostState says what a host has not that it should have.
+func hostState(missing []string) string {
+	if len(missing) == 0 {
+		return "running"
+	}
+	return "broken: no " + strings.Join(missing, ", no ")
+}
+
+func workloadsOn(lb *lab.Lab, host string) []string {
+	var ids []string
+	for id, e := range lb.Workloads() {
+		if e.Host == host {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
