@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 
 	"github.com/dovetail-sdn/dovetail/ofctrl"
 	"github.com/dovetail-sdn/dovetail/openflow"
@@ -130,24 +131,56 @@ func (c *Controller) PacketIn(dpid uint64, pkt openflow.PacketIn) {
 }
 
 // Drift implements ofctrl.Handler.
-func (c *Controller) Drift(dpid uint64, d ofctrl.Drift) {
-	c.metrics.drift.WithLabelValues(string(d.Kind)).Inc()
+func (c *Controller) Drift(dpid uint64, found []ofctrl.Drift) {
+	for _, d := range found {
+		c.metrics.drift.WithLabelValues(string(d.Kind)).Inc()
+	}
 	c.onSwitch(dpid, func(h *host) {
-		what := fmt.Sprintf("%s entry put right: table %d, priority %d, cookie %#x", d.Kind, d.ID.Table, d.ID.Priority, d.ID.Cookie)
-		switch d.ID.Kind {
-		case openflow.EntryGroup:
-			what = fmt.Sprintf("%s group %d put right", d.Kind, d.ID.Number)
-		case openflow.EntryMeter:
-			what = fmt.Sprintf("%s meter %d put right", d.Kind, d.ID.Number)
+		if len(found) > maxDriftEvents {
+			c.event(topology.EventRepaired, h.key, h.key.Name, driftSummary(found))
+			return
 		}
-		key := h.key
-		if d.Owner != "" {
-			if k, err := topology.ParseKey(d.Owner); err == nil {
-				key = k
-			}
+		for _, d := range found {
+			c.event(topology.EventRepaired, driftObject(d, h), h.key.Name, driftText(d))
 		}
-		c.event(topology.EventRepaired, key, h.key.Name, what)
 	})
+}
+
+// maxDriftEvents is how many entries that were put right at once are events of
+// their own. Who deletes all flows of a host must not wash all other events away.
+const maxDriftEvents = 20
+
+// driftSummary is like "412 entries put right: 400 missing, 12 foreign".
+func driftSummary(found []ofctrl.Drift) string {
+	count := map[ofctrl.DriftKind]int{}
+	for _, d := range found {
+		count[d.Kind]++
+	}
+	var parts []string
+	for _, kind := range []ofctrl.DriftKind{ofctrl.DriftMissing, ofctrl.DriftChanged, ofctrl.DriftForeign} {
+		if n := count[kind]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, kind))
+		}
+	}
+	return fmt.Sprintf("%d entries put right: %s", len(found), strings.Join(parts, ", "))
+}
+
+func driftText(d ofctrl.Drift) string {
+	switch d.ID.Kind {
+	case openflow.EntryGroup:
+		return fmt.Sprintf("%s group %d put right", d.Kind, d.ID.Number)
+	case openflow.EntryMeter:
+		return fmt.Sprintf("%s meter %d put right", d.Kind, d.ID.Number)
+	}
+	return fmt.Sprintf("%s entry put right: table %d, priority %d, cookie %#x", d.Kind, d.ID.Table, d.ID.Priority, d.ID.Cookie)
+}
+
+// driftObject is whose the entry is; the host's if it is foreign or of the base.
+func driftObject(d ofctrl.Drift, h *host) topology.Key {
+	if k, err := topology.ParseKey(d.Owner); d.Owner != "" && err == nil {
+		return k
+	}
+	return h.key
 }
 
 // Rejected implements ofctrl.Handler and ovsdb.Handler.

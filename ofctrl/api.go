@@ -27,9 +27,10 @@ type Handler interface {
 	Refused(dpid uint64, feed *Feed, owner string, err error)
 	// PacketIn: the switch sent a packet. pkt is only valid during the call.
 	PacketIn(dpid uint64, pkt openflow.PacketIn)
-	// Drift: somebody else changed the switch, and it is being repaired. What a
-	// switch had before this server knew it is put right without a call.
-	Drift(dpid uint64, d Drift)
+	// Drift: somebody else changed the switch, and it is being repaired: all that
+	// one comparison found, at least one. What a switch had before this server
+	// knew it is put right without a call.
+	Drift(dpid uint64, found []Drift)
 	// Rejected: a connection was refused (unknown or duplicate datapath id,
 	// not OpenFlow, …). It is called from many goroutines, and not for every
 	// connection when they are many.

@@ -228,7 +228,9 @@ func (s *session) finishCompare() error {
 	drift, n := s.compareNow(time.Now())
 	for _, d := range drift {
 		s.srv.metrics.drift.WithLabelValues(string(d.Kind)).Inc()
-		s.srv.cfg.Handler.Drift(s.plan.dpid, d)
+	}
+	if len(drift) > 0 {
+		s.srv.cfg.Handler.Drift(s.plan.dpid, drift)
 	}
 	if n > 0 {
 		s.log.Info().Int("differences", n).Int("drift", len(drift)).Msg("putting the switch right")

@@ -56,11 +56,13 @@ func (r *recorder) Refused(_ uint64, f *Feed, owner string, err error) {
 	r.note("refused %s %s: %v", f.Name(), owner, err)
 }
 
-func (r *recorder) Drift(_ uint64, d Drift) {
+func (r *recorder) Drift(_ uint64, found []Drift) {
 	r.mu.Lock()
-	r.drift = append(r.drift, d)
+	r.drift = append(r.drift, found...)
 	r.mu.Unlock()
-	r.note("drift %s %q table=%d cookie=%#x", d.Kind, d.Owner, d.ID.Table, d.ID.Cookie)
+	for _, d := range found {
+		r.note("drift %s %q table=%d cookie=%#x", d.Kind, d.Owner, d.ID.Table, d.ID.Cookie)
+	}
 }
 
 func (r *recorder) ack() {

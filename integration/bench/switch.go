@@ -163,5 +163,5 @@ func (a *acknowledged) Connected(uint64, net.Addr)                  {}
 func (a *acknowledged) Disconnected(uint64, error)                  {}
 func (a *acknowledged) Refused(uint64, *ofctrl.Feed, string, error) {}
 func (a *acknowledged) PacketIn(uint64, openflow.PacketIn)          {}
-func (a *acknowledged) Drift(uint64, ofctrl.Drift)                  {}
+func (a *acknowledged) Drift(uint64, []ofctrl.Drift)                {}
 func (a *acknowledged) Rejected(net.Addr, error)                    {}
