@@ -51,6 +51,10 @@ func runController(ctx context.Context, o controllerOptions) error {
 		return err
 	}
 	defer listeners.close()
+	if addr := listeners.rest.Addr(); o.RESTTLS == nil && !loopback(addr) {
+		o.Log.Warn().Stringer("rest", addr).Msg("the REST API listens on the network without TLS, and asks nobody who he is: whoever reaches it can change everything; " +
+			"use --rest-listen 127.0.0.1:8181, or --rest-tls-cert, --rest-tls-key and --rest-tls-ca")
+	}
 	st, closeStore, err := openStore(ctx, o)
 	if err != nil {
 		return err
@@ -150,6 +154,12 @@ func (l sockets) close() {
 			_ = ln.Close()
 		}
 	}
+}
+
+// loopback says whether only this machine reaches an address.
+func loopback(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 // rootCause leaves out what an error of package net says about its operation.

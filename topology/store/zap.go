@@ -1,6 +1,8 @@
 package store
 
 import (
+	"strings"
+
 	"github.com/rs/zerolog"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -21,6 +23,13 @@ type bridge struct {
 var levels = map[zapcore.Level]zerolog.Level{
 	zapcore.WarnLevel: zerolog.DebugLevel, zapcore.ErrorLevel: zerolog.WarnLevel,
 	zapcore.DPanicLevel: zerolog.ErrorLevel, zapcore.PanicLevel: zerolog.ErrorLevel, zapcore.FatalLevel: zerolog.ErrorLevel,
+}
+
+// expected tells etcd's complaint about a new, empty database: it wants to note there
+// the version of its form before it has written anything. It tries again.
+func expected(message string, fields map[string]any) bool {
+	cause, _ := fields["error"].(string)
+	return message == "failed to update storage version" && strings.Contains(cause, "missing term information")
 }
 
 func (b bridge) Enabled(l zapcore.Level) bool {
@@ -45,7 +54,11 @@ func (b bridge) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	for _, f := range append(b.fields[:len(b.fields):len(b.fields)], fields...) {
 		f.AddTo(enc)
 	}
-	b.log.WithLevel(levels[e.Level]).Fields(enc.Fields).Msg(e.Message)
+	level := levels[e.Level]
+	if expected(e.Message, enc.Fields) {
+		level = zerolog.DebugLevel
+	}
+	b.log.WithLevel(level).Fields(enc.Fields).Msg(e.Message)
 	return nil
 }
 
