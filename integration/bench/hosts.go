@@ -132,7 +132,7 @@ func (s settings) oneBulk(ctx context.Context, r *report, n int) error {
 	r.figure(name+".realized", took.Seconds(), "s")
 	r.figure(name+".cpu.controller", c-controller, "s")
 	r.figure(name+".cpu.all", c-controller+h-hosts, "s")
-	r.figure(name+".memory.controller", w.peakMemory(), "MiB")
+	r.figure(name+".memory.controller", peakMemory(w.ctl.Process.Pid), "MiB")
 	flows, err := w.flowCount("h1")
 	r.figure(name+".flows.h1", float64(flows), "flows")
 	return err

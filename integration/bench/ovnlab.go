@@ -305,25 +305,16 @@ func (w *ovnWorld) use() use {
 	for _, name := range []string{"nb", "sb", "northd", "nbctl"} {
 		p := pid(w.file(name))
 		u.central += processTime(p)
-		u.centralMemory += peakOf(p)
+		u.centralMemory += peakMemory(p)
 	}
 	u.all = u.central
 	for _, h := range w.lab.Hosts() {
 		for _, name := range []string{"ovs-vswitchd", "ovsdb-server", "ovn-controller"} {
 			u.all += processTime(pid(filepath.Join(w.lab.Folder(h), name)))
 		}
-		u.agentMemory = max(u.agentMemory, peakOf(pid(filepath.Join(w.lab.Folder(h), "ovn-controller"))))
+		u.agentMemory = max(u.agentMemory, peakMemory(pid(filepath.Join(w.lab.Folder(h), "ovn-controller"))))
 	}
 	return u
-}
-
-// peakOf is a process's peak resident memory in MiB.
-func peakOf(pid int) float64 {
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	var kib float64
-	_, _ = fmt.Sscan(rest, &kib)
-	return kib / 1024
 }
 
 // command runs a program; what it says is part of the error.

@@ -86,8 +86,11 @@ func (p *process) cpu() float64 { return processTime(p.cmd.Process.Pid) }
 
 // memory is the controller's resident memory in MiB: now, and at its peak.
 func (p *process) memory() (now, peak float64) {
-	return memoryOf(p.cmd.Process.Pid, "VmRSS:"), memoryOf(p.cmd.Process.Pid, "VmHWM:")
+	return memoryOf(p.cmd.Process.Pid, "VmRSS:"), peakMemory(p.cmd.Process.Pid)
 }
+
+// peakMemory is a process's peak resident memory in MiB.
+func peakMemory(pid int) float64 { return memoryOf(pid, "VmHWM:") }
 
 // memoryOf reads a line of /proc/PID/status (proc(5)), in MiB.
 func memoryOf(pid int, field string) float64 {

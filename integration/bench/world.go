@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -47,12 +46,10 @@ func (s settings) world(ctx context.Context) (w *world, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return w, err
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	rest, err := freeAddress()
 	if err != nil {
 		return w, err
 	}
-	rest := ln.Addr().String()
-	_ = ln.Close()
 	if w.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
 		return w, err
 	}
@@ -165,13 +162,4 @@ func processTime(pid int) float64 {
 	user, _ := strconv.Atoi(f[11])
 	system, _ := strconv.Atoi(f[12])
 	return float64(user+system) / 100
-}
-
-// peakMemory is the controller's peak resident memory in MiB.
-func (w *world) peakMemory() float64 {
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.ctl.Process.Pid))
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	var kib float64
-	_, _ = fmt.Sscan(rest, &kib)
-	return kib / 1024
 }
