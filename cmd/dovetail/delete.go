@@ -80,7 +80,7 @@ func (o deleteOptions) keys(args []string) ([]topology.Key, error) {
 		return o.manifestKeys()
 	}
 	if len(args) < 2 {
-		return nil, errors.New("say what to delete: KIND NAME, or -f FILE")
+		return nil, errors.New("say what to delete: KIND NAME, or -f FILE; for example: dovetail delete endpoint acme/web1")
 	}
 	var keys []topology.Key
 	for _, name := range args[1:] {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
+
+	"github.com/dovetail-sdn/dovetail/topology"
 )
 
 func newDescribeCmd(a *app) *cobra.Command {
@@ -85,10 +87,33 @@ func (a *app) describe(ctx context.Context, args []string, tenant string) error 
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", title, printable(h.Name), printable(state))
 	}
+	line("Hint", hint(o))
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	return a.printSpec(o)
+}
+
+// hint says how to go on when a host that may be gone for good is waited for. Hosts
+// that endpoints are bound to cannot be deleted.
+func hint(o *object) string {
+	if o.Status.Phase != topology.PhasePending {
+		return ""
+	}
+	for _, h := range o.Status.Hosts {
+		if h.Acknowledged || !strings.HasPrefix(h.Error, "not connected") {
+			continue
+		}
+		gone, remove := "if "+h.Name+" does not come back: ", "dovetail delete host "+h.Name
+		switch b := o.Status.Binding; {
+		case b != nil && b.Host == h.Name:
+			return gone + "attach the endpoint to another host, or delete it, and then: " + remove
+		case o.Kind == topology.KindHost:
+			return gone + remove + " (once no endpoint is bound there)"
+		}
+		return gone + remove
+	}
+	return ""
 }
 
 // caption writes a column's title as one writes in a text.
