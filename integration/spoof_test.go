@@ -54,5 +54,23 @@ func TestSpoofedPacketsNeverLeaveThePort(t *testing.T) {
 			}
 		})
 	}
+	for name, frame := range hostileFrames(good) {
+		t.Run(name, func(t *testing.T) {
+			before := w.delivered(b)
+			for range 20 {
+				a.send(t, frame)
+			}
+			a.send(t, udpFrame(good)) // once it is there, the others would be
+			eventually(t, 5*time.Second, func() error {
+				if w.delivered(b) == before {
+					return errorf("an honest packet does not arrive")
+				}
+				return nil
+			})
+			if got := w.delivered(b) - before; got > 1 {
+				t.Errorf("the other endpoint received %d packets", got-1)
+			}
+		})
+	}
 	a.mustPing(t, "10.0.0.12")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -236,6 +237,10 @@ func TestServerIsSomethingElse(t *testing.T) {
 		if err := cmd.ExecuteContext(t.Context()); err == nil || !strings.Contains(a.oneLine(err), want) {
 			t.Errorf("%s: %v", server, err)
 		}
+	}
+	// What net/http says when the server speaks before it is asked, which is a race.
+	if err := errors.New("readLoopPeekFailLocked: %!w(<nil>)"); !notHTTP(err) {
+		t.Errorf("%v is taken for a controller", err)
 	}
 }
 

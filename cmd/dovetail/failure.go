@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -52,8 +53,17 @@ func (a *app) unreached(err error) string {
 	return fmt.Sprintf("the controller at %s cannot be asked: %v", a.server, err)
 }
 
-// notHTTP knows the errors of net/http for what is no HTTP; they have no types.
+// notHTTP knows the errors of net/http for what is no HTTP; most have no types. The
+// last one is of a server that speaks first, when its bytes come before the request
+// is on its way.
 func notHTTP(err error) bool {
-	text := err.Error()
-	return text == "EOF" || strings.Contains(text, "malformed HTTP") || strings.Contains(text, "transport connection broken")
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return true
+	}
+	for _, text := range []string{"malformed HTTP", "transport connection broken", "readLoopPeekFailLocked"} {
+		if strings.Contains(err.Error(), text) {
+			return true
+		}
+	}
+	return false
 }
