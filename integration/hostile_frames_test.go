@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"net"
 
 	"github.com/gopacket/gopacket"
@@ -23,7 +24,8 @@ func hostileFrames(f frameFields) map[string][]byte {
 		"router advertisement behind hop-by-hop": routerAdvertisement(f, layers.IPProtocolIPv6HopByHop),
 		"router advertisement behind two headers": routerAdvertisement(f, layers.IPProtocolIPv6HopByHop, layers.IPProtocolIPv6Destination),
 		"router advertisement as first fragment":  routerAdvertisement(f, layers.IPProtocolIPv6Fragment),
-		"redirect":                                icmp6Frame(f, layers.ICMPv6TypeRedirect, make([]byte, 36)),
+		"advertisement as first fragment":         icmp6Frame(f, layers.ICMPv6TypeNeighborAdvertisement, bytes.Repeat([]byte("hostile."), 3), layers.IPProtocolIPv6Fragment),
+		"redirect":                                icmp6Frame(f, layers.ICMPv6TypeRedirect, bytes.Repeat([]byte("hostile."), 5)),
 		"ARP of another kind":                     arpFrame(f, 9),
 	}
 }
@@ -39,7 +41,7 @@ func doubleTagged(f frameFields) []byte {
 }
 
 func otherFrame(f frameFields, etherType layers.EthernetType) []byte {
-	return serialize(&layers.Ethernet{SrcMAC: mac(f.srcMAC), DstMAC: mac(f.dstMAC), EthernetType: etherType}, gopacket.Payload(make([]byte, 46)))
+	return serialize(&layers.Ethernet{SrcMAC: mac(f.srcMAC), DstMAC: mac(f.dstMAC), EthernetType: etherType}, gopacket.Payload(bytes.Repeat([]byte("hostile."), 6)))
 }
 
 func arpFrame(f frameFields, operation uint16) []byte {

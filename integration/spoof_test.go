@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"testing"
 	"time"
 )
@@ -54,21 +55,25 @@ func TestSpoofedPacketsNeverLeaveThePort(t *testing.T) {
 			}
 		})
 	}
+	s, err := b.Sniff()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	// Short frames arrive padded, so that what is looked for is within them.
+	honest := bytes.ReplaceAll(udpFrame(good), []byte("spoofed or not"), []byte("an honest one."))
 	for name, frame := range hostileFrames(good) {
 		t.Run(name, func(t *testing.T) {
-			before := w.delivered(b)
 			for range 20 {
 				a.send(t, frame)
 			}
-			a.send(t, udpFrame(good)) // once it is there, the others would be
-			eventually(t, 5*time.Second, func() error {
-				if w.delivered(b) == before {
-					return errorf("an honest packet does not arrive")
-				}
-				return nil
+			a.send(t, honest) // once it is there, the others would be
+			tail := frame[len(frame)-12:]
+			got, err := s.Next(5*time.Second, func(f []byte) bool {
+				return bytes.Contains(f, tail) || bytes.Contains(f, []byte("an honest one."))
 			})
-			if got := w.delivered(b) - before; got > 1 {
-				t.Errorf("the other endpoint received %d packets", got-1)
+			if err != nil || bytes.Contains(got, tail) {
+				t.Errorf("the other endpoint received %x, %v", got, err)
 			}
 		})
 	}

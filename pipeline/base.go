@@ -46,6 +46,10 @@ func baseIngress(b *builder, encapIP netip.Addr) {
 	// them take over their neighbours' traffic (RFC 6105).
 	b.add(TableAntiSpoof, 400, icmp6(134))
 	b.add(TableAntiSpoof, 400, icmp6(137))
+	// Open vSwitch does not look at the ICMPv6 type of fragments, so that neighbour
+	// discovery would pass in them. Nobody may send or take it so (RFC 6980), and it
+	// always has hop limit 255 (RFC 4861), which hardly anything else has.
+	b.add(TableAntiSpoof, 400, match(ethType(ethIPv6), openflow.IPFrag.UintMask(1, 1), openflow.IPTTL.Uint(255)))
 }
 
 func baseResolve(b *builder) {

@@ -53,7 +53,7 @@ func Tables() []Table {
 			TableAntiSpoof, "anti-spoof",
 			"A local endpoint may send only from its own MAC and addresses, and from its allowed addresses. What it may not send is dropped and counted by a flow of its own.",
 			f(openflow.InPort, openflow.EthSrc, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.ARPSPA, openflow.ARPTPA, openflow.ARPSHA,
-				openflow.IPProto, openflow.ICMPv6Type, openflow.NDTarget, openflow.NDSLL, openflow.NDTLL),
+				openflow.IPProto, openflow.IPTTL, openflow.IPFrag, openflow.ICMPv6Type, openflow.NDTarget, openflow.NDSLL, openflow.NDTLL),
 			to(TableResolve, TableAdmit),
 			"drop",
 		},
