@@ -26,7 +26,7 @@ unit: ## the tests of single packages, with the race detector
 
 scenarios: ## the scenarios on real Open vSwitch hosts
 	@./hack/deps.sh test
-	$(GO) test -timeout 15m -parallel $(LABS) ./integration
+	$(GO) test -count=1 -timeout 15m -parallel $(LABS) ./integration
 
 smoke: build ## the demo, and whether it shows what it should
 	@./hack/deps.sh run

@@ -58,7 +58,7 @@ func (s *server) apply(ctx context.Context, in *applyInput) (*ApplyResult, *Prob
 	if p != nil {
 		return nil, p
 	}
-	objs, p := manifest(in.RawBody)
+	objs, p := s.decode(ctx, in.RawBody)
 	if p != nil {
 		return nil, p
 	}
@@ -93,6 +93,17 @@ func (s *server) apply(ctx context.Context, in *applyInput) (*ApplyResult, *Prob
 		}
 	}
 	return &ApplyResult{DryRun: in.DryRun, Results: compare(keys, before, after, in.DryRun)}, nil
+}
+
+// decode is manifest, a few at the same time.
+func (s *server) decode(ctx context.Context, b []byte) ([]topology.Object, *Problem) {
+	select {
+	case s.decoding <- struct{}{}:
+		defer func() { <-s.decoding }()
+		return manifest(b)
+	case <-ctx.Done():
+		return nil, fromStatus(http.StatusServiceUnavailable, "the request ended before its manifest was read")
+	}
 }
 
 // manifest decodes the objects; an empty manifest is a mistake.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -68,6 +69,11 @@ func (s *server) serve(w *recorder, r *http.Request) {
 	if p := foreignHost(r); p != nil {
 		w.Header().Set("Connection", "close")
 		writeProblem(w, p)
+		return
+	}
+	if strings.Contains(strings.ToLower(r.URL.EscapedPath()), "%2f") {
+		w.Header().Set("Connection", "close")
+		writeProblem(w, problem(http.StatusNotFound, "not-found", "Not Found", "there is nothing at %s: no name has a slash in it", clip(r.URL.EscapedPath())))
 		return
 	}
 	if r.Method == http.MethodHead && r.URL.Path != eventsPath { // a stream has no end to wait for

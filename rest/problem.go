@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -31,6 +32,38 @@ type Problem struct {
 	Unrealized []ObjectStatus `json:"unrealized,omitempty" doc:"The objects that are not realized (at most 100), each with the hosts that have not acknowledged (at most 20)"`
 
 	headers http.Header
+}
+
+// Bounds of a problem: what is wrong may be as large as the request was.
+const (
+	maxDetail = 2000 // bytes of a text
+	maxErrors = 100  // fields
+	maxValue  = 500  // bytes of a value as JSON
+)
+
+// MarshalJSON shortens what is too long to be read.
+func (p *Problem) MarshalJSON() ([]byte, error) {
+	type plain Problem // without this method
+	q := plain(*p)
+	q.Detail = shorten(q.Detail, maxDetail)
+	q.Errors = nil
+	for _, e := range p.Errors[:min(len(p.Errors), maxErrors)] {
+		e.Message, e.Location = shorten(e.Message, maxDetail), shorten(e.Location, maxDetail)
+		if s, ok := e.Value.(string); ok {
+			e.Value = shorten(s, maxValue)
+		} else if b, err := json.Marshal(e.Value); err != nil || len(b) > maxValue {
+			e.Value = nil
+		}
+		q.Errors = append(q.Errors, e)
+	}
+	return json.Marshal(&q)
+}
+
+func shorten(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
 // FieldError names one field that is wrong.

@@ -34,7 +34,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, cfg *tls.Config)
 		Handler:           h,
 		TLSConfig:         cfg,
 		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       15 * time.Second, // idle connections take places of others
 		MaxHeaderBytes:    64 << 10,
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.Background(), stoppingKey{}, ctx)

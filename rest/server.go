@@ -36,7 +36,7 @@ type Config struct {
 	MaxBody       int64         // bytes of a body with one object; 256 KiB
 	MaxManifest   int64         // bytes of a manifest; topology.MaxManifestBytes
 	MaxRequests   int           // requests at once, those that wait included; 1024
-	MaxApplies    int           // manifests at once; 64
+	MaxApplies    int           // manifests at once; 32
 	MaxStreams    int           // event streams at once; 256
 	BodyTimeout   time.Duration // until a body must have come; 30 s
 	WriteTimeout  time.Duration // until an answer must be taken; 30 s
@@ -50,7 +50,7 @@ func (c *Config) fill() error {
 	}
 	def := func(v *int, d int) { *v = orDefault(*v, d) }
 	def(&c.MaxRequests, 1024)
-	def(&c.MaxApplies, 64)
+	def(&c.MaxApplies, 32)
 	def(&c.MaxStreams, 256)
 	c.MaxBody = orDefault(c.MaxBody, 256<<10)
 	c.MaxManifest = orDefault(c.MaxManifest, topology.MaxManifestBytes)
@@ -77,14 +77,19 @@ type server struct {
 	api     huma.API
 	router  *mux.Router
 	streams atomic.Int64
+	// decoding has a place for each manifest that is being decoded: a large one
+	// takes forty times its size while it is.
+	decoding chan struct{}
 }
+
+const maxDecoding = 2
 
 // New makes the API's handler. It starts no goroutine; Serve serves it.
 func New(cfg Config) (http.Handler, error) {
 	if err := cfg.fill(); err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, router: mux.NewRouter().SkipClean(true)}
+	s := &server{cfg: cfg, router: mux.NewRouter().SkipClean(true), decoding: make(chan struct{}, maxDecoding)}
 	reg := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	s.api = humamux.New(s.router, huma.Config{
 		OpenAPI:                      document(reg),

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	yamlv3 "go.yaml.in/yaml/v3"
 	"sigs.k8s.io/yaml"
 )
 
@@ -122,11 +123,21 @@ func (m *manifest) addJSON(data []byte) error {
 }
 
 func (m *manifest) addYAML(data []byte) error {
-	for _, doc := range splitYAML(data) {
+	docs, ok := splitYAML(data)
+	if !ok {
+		return &ManifestError{Err: fmt.Errorf("the manifest has more than %d documents: apply it in parts", maxDocuments)}
+	}
+	for _, doc := range docs {
+		if len(bytes.TrimSpace(doc)) == 0 {
+			continue
+		}
+		if err := refuseAliases(doc); err != nil {
+			return &ManifestError{m.documents + 1, err}
+		}
 		// Names that are there twice are an error.
 		j, err := yaml.YAMLToJSONStrict(doc)
 		if err != nil {
-			return &ManifestError{m.documents + 1, fmt.Errorf("not valid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))}
+			return &ManifestError{m.documents + 1, fmt.Errorf("not valid YAML: %s", clip(strings.TrimPrefix(err.Error(), "yaml: ")))}
 		}
 		v, err := decodeValue(json.NewDecoder(bytes.NewReader(j)))
 		if err != nil {
@@ -142,11 +153,54 @@ func (m *manifest) addYAML(data []byte) error {
 	return nil
 }
 
-// splitYAML cuts a stream at its document markers (YAML 1.2.2, 9.1).
-func splitYAML(data []byte) [][]byte {
-	var docs [][]byte
+// maxDocuments bounds the documents of a stream, empty ones included.
+const maxDocuments = 2 * MaxManifestObjects
+
+// refuseAliases refuses anchors that are used again: a few bytes could stand for
+// gigabytes. What has no "&" has none of them, and need not be looked at.
+func refuseAliases(doc []byte) error {
+	const maxParsed = 1 << 20
+	if !bytes.Contains(doc, []byte("&")) || !bytes.Contains(doc, []byte("*")) {
+		return nil
+	}
+	if len(doc) > maxParsed {
+		return fmt.Errorf("a document with & and * in it may have %d bytes at most", maxParsed)
+	}
+	var root yamlv3.Node
+	if err := yamlv3.Unmarshal(doc, &root); err != nil {
+		return fmt.Errorf("not valid YAML: %s", clip(strings.TrimPrefix(err.Error(), "yaml: ")))
+	}
+	if at := findAlias(&root); at != nil {
+		return fmt.Errorf("line %d: *%s: aliases are not allowed; write out what they stand for", at.Line, clip(at.Value))
+	}
+	return nil
+}
+
+func findAlias(n *yamlv3.Node) *yamlv3.Node {
+	if n.Kind == yamlv3.AliasNode {
+		return n
+	}
+	for _, c := range n.Content {
+		if at := findAlias(c); at != nil {
+			return at
+		}
+	}
+	return nil
+}
+
+// clip shortens what came from a manifest for a message.
+func clip(s string) string {
+	if len(s) > 500 {
+		return s[:500] + "…"
+	}
+	return s
+}
+
+// splitYAML cuts a stream at its document markers (YAML 1.2.2, 9.1), unless there
+// are too many.
+func splitYAML(data []byte) (docs [][]byte, ok bool) {
 	start := 0
-	for at := 0; at < len(data); {
+	for at := 0; at < len(data) && len(docs) <= maxDocuments; {
 		end := len(data)
 		if i := bytes.IndexByte(data[at:], '\n'); i >= 0 {
 			end = at + i + 1
@@ -162,7 +216,8 @@ func splitYAML(data []byte) [][]byte {
 		}
 		at = end
 	}
-	return append(docs, data[start:])
+	docs = append(docs, data[start:])
+	return docs, len(docs) <= maxDocuments
 }
 
 // maxListDepth is how deep lists may be in lists.
