@@ -135,6 +135,9 @@ func (s *Store) commit(tx *txn, base int64) (committed, fresh bool, rev int64, e
 	ctx, cancel := context.WithTimeout(s.closing, commitTimeout)
 	defer cancel()
 	resp, err := s.cli.Txn(ctx).If(compares...).Then(ops...).Else(clientv3.OpGet(headKey)).Commit()
+	if errors.Is(err, rpctypes.ErrNoSpace) {
+		return false, false, 0, fmt.Errorf("%w: the database has reached its quota and takes no writes: an embedded one throws away old versions when the controller is restarted", err)
+	}
 	if err != nil {
 		return false, false, 0, err
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.etcd.io/bbolt"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
@@ -41,6 +43,8 @@ type EmbedConfig struct {
 	// NoSync leaves out fsync: for tests and benchmarks only, since a crash of the
 	// machine can then lose what was committed.
 	NoSync bool
+
+	quota int64 // bytes of the database; 0 is quotaBytes. For tests.
 }
 
 // Embedded is an etcd of one member inside this process. It does not listen
@@ -82,7 +86,32 @@ func OpenEmbedded(ctx context.Context, cfg EmbedConfig) (*Embedded, error) {
 		return nil, fmt.Errorf("waiting for etcd in %s: %w", cfg.Dir, err)
 	}
 	e.client = e.NewClient()
+	if err := e.reclaim(ctx); err != nil {
+		e.Close()
+		return nil, fmt.Errorf("making room in the database in %s: %w", cfg.Dir, err)
+	}
 	return e, nil
+}
+
+// reclaim makes room in a database that reached its quota, which takes no writes
+// until that is done: old versions of keys go, and the space that is free inside.
+func (e *Embedded) reclaim(ctx context.Context) error {
+	alarms, err := e.client.AlarmList(ctx)
+	if err != nil || len(alarms.Alarms) == 0 {
+		return err
+	}
+	now, err := e.client.Get(ctx, schemaKey)
+	if err != nil {
+		return err
+	}
+	if _, err := e.client.Compact(ctx, now.Header.Revision, clientv3.WithCompactPhysical()); err != nil && !errors.Is(err, rpctypes.ErrCompacted) {
+		return err
+	}
+	if err := e.server.Server.Backend().Defrag(); err != nil {
+		return err
+	}
+	_, err = e.client.AlarmDisarm(ctx, &clientv3.AlarmMember{}) // of all members
+	return err
 }
 
 // start starts etcd, which panics, or would even exit, if it cannot make sense of
@@ -173,7 +202,7 @@ func etcdConfig(cfg EmbedConfig) *embed.Config {
 	c.AdvertisePeerUrls = []url.URL{{Scheme: "http", Host: "127.0.0.1:2380"}}
 	c.InitialCluster = c.InitialClusterFromName(c.Name)
 	c.ListenPeerUrls, c.ListenClientUrls, c.AdvertiseClientUrls = nil, nil, nil
-	c.MaxTxnOps, c.MaxRequestBytes, c.QuotaBackendBytes = MaxTxnOps, MaxRequestBytes, quotaBytes
+	c.MaxTxnOps, c.MaxRequestBytes, c.QuotaBackendBytes = MaxTxnOps, MaxRequestBytes, cmp.Or(cfg.quota, quotaBytes)
 	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModePeriodic, keepHistory
 	// There is nobody to hold an election with.
 	c.TickMs, c.ElectionMs = 20, 100

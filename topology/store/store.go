@@ -63,6 +63,10 @@ func (s *Store) Close() {
 // checkSchema makes sure that the layout is one that we know.
 func checkSchema(ctx context.Context, cli *clientv3.Client) error {
 	mine := strconv.Itoa(schemaVersion)
+	// Looking is no write: a database that is full takes none.
+	if got, err := cli.Get(ctx, schemaKey); err == nil && len(got.Kvs) == 1 && string(got.Kvs[0].Value) == mine {
+		return nil
+	}
 	resp, err := cli.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(schemaKey), "=", 0)).
 		Then(clientv3.OpPut(schemaKey, mine)).Else(clientv3.OpGet(schemaKey)).Commit()
 	if err != nil {
