@@ -76,6 +76,11 @@ func (s *server) serve(w *recorder, r *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, "not-found", "Not Found", "there is nothing at %s: no name has a slash in it", clip(r.URL.EscapedPath())))
 		return
 	}
+	if p := conditions(r); p != nil {
+		w.Header().Set("Connection", "close")
+		writeProblem(w, p)
+		return
+	}
 	if r.Method == http.MethodHead && r.URL.Path != eventsPath { // a stream has no end to wait for
 		r = r.Clone(r.Context()) // net/http drops the body of the answer
 		r.Method = http.MethodGet

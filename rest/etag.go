@@ -55,6 +55,27 @@ func parsePrecondition(ifMatch, ifNoneMatch string) (precondition, *Problem) {
 	return c, nil
 }
 
+// conditions makes one header of several If-Match or If-None-Match, and refuses what
+// would be overlooked: one without a value, as a script has whose variable is empty,
+// and one for a manifest, whose objects have revisions of their own.
+func conditions(r *http.Request) *Problem {
+	for _, name := range []string{"If-Match", "If-None-Match"} {
+		values, ok := r.Header[name]
+		if !ok {
+			continue
+		}
+		all := strings.Join(values, ", ")
+		switch {
+		case r.URL.Path == applyPath:
+			return badHeader(name, all, "a manifest cannot have one: it would be for all of its objects")
+		case strings.TrimSpace(all) == "":
+			return badHeader(name, all, "must have a value, or be left out")
+		}
+		r.Header.Set(name, all)
+	}
+	return nil
+}
+
 // revisionOf reads the revision of an ETag. Proxies that compress mark ETags as
 // weak; the revision still is exact.
 func revisionOf(tag string) (int64, bool) {

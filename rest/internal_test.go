@@ -27,11 +27,11 @@ func TestMergePatch(t *testing.T) {
 		{`[1,2]`, `{"a":"b","c":null}`, `{"a":"b"}`},
 		{`{}`, `{"a":{"bb":{"ccc":null}}}`, `{"a":{"bb":{}}}`},
 	} {
-		target, err := parseJSON([]byte(tt[0]))
+		target, err := topology.ParseJSON([]byte(tt[0]))
 		if err != nil {
 			t.Fatal(err)
 		}
-		patch, err := parseJSON([]byte(tt[1]))
+		patch, err := topology.ParseJSON([]byte(tt[1]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ var fuzzKey = topology.Key{Kind: topology.KindEndpoint, Tenant: "acme", Name: "w
 func FuzzBody(f *testing.F) {
 	fuzzSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		tree, err := parseJSON(data)
+		tree, err := topology.ParseJSON(data)
 		if err != nil {
 			return
 		}
@@ -93,7 +93,7 @@ func FuzzPatch(f *testing.F) {
 			Metadata: topology.Metadata{Name: "web1", Tenant: "acme", Labels: map[string]string{"a": "b"}},
 			Spec:     topology.EndpointSpec{Network: "blue", MAC: topology.MAC{2, 0, 0, 0, 0, 1}},
 		}
-		patch, err := parseJSON(data)
+		patch, err := topology.ParseJSON(data)
 		if err != nil {
 			return
 		}
@@ -101,7 +101,7 @@ func FuzzPatch(f *testing.F) {
 		if p != nil {
 			return
 		}
-		again, _ := parseJSON(data)
+		again, _ := topology.ParseJSON(data)
 		twice, p := endpoints.patched(once, again, fuzzKey)
 		if p != nil || !reflect.DeepEqual(once, twice) {
 			t.Fatalf("%s: once %+v, twice %+v (%v)", data, once, twice, p)

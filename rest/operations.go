@@ -239,7 +239,7 @@ func deleteObject(ctx context.Context, s *server, kind topology.Kind, in *delete
 
 // readBody parses a JSON body.
 func readBody(b []byte) (any, *Problem) {
-	tree, err := parseJSON(b)
+	tree, err := topology.ParseJSON(b)
 	if err != nil {
 		p := problem(http.StatusBadRequest, "bad-request", "Bad Request", "the body is %v", err)
 		p.Errors = []FieldError{{Message: err.Error(), Location: "body"}}

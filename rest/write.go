@@ -56,7 +56,7 @@ func (d kindDef[B]) patched(now topology.Object, patch any, key topology.Key) (t
 	if err != nil {
 		return nil, problem(http.StatusInternalServerError, "internal", "Internal error", "%v", err)
 	}
-	tree, err := parseJSON(b)
+	tree, err := topology.ParseJSON(b)
 	if err != nil {
 		return nil, problem(http.StatusInternalServerError, "internal", "Internal error", "%v", err)
 	}

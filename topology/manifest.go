@@ -76,7 +76,7 @@ func looksLikeJSON(data []byte) bool {
 // client sends it: {metadata, spec}, where kind may be there too. The error is an
 // *InvalidError if a field is wrong.
 func DecodeObject(kind Kind, data []byte) (Object, error) {
-	v, err := decodeValue(json.NewDecoder(bytes.NewReader(data)))
+	v, err := ParseJSON(data)
 	if err != nil {
 		return nil, fmt.Errorf("not valid JSON: %w", err)
 	}
@@ -99,19 +99,16 @@ type manifest struct {
 	documents int
 }
 
-func decodeValue(d *json.Decoder) (any, error) {
-	d.UseNumber()
-	var v any
-	err := d.Decode(&v)
-	return v, err
-}
-
 func (m *manifest) addJSON(data []byte) error {
 	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
 	for {
-		v, err := decodeValue(d)
-		if errors.Is(err, io.EOF) {
+		if len(bytes.TrimSpace(data[d.InputOffset():])) == 0 {
 			return nil
+		}
+		v, err := parseValue(d, 0)
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
 		}
 		if err != nil {
 			return &ManifestError{m.documents + 1, fmt.Errorf("not valid JSON: %w", err)}
@@ -139,7 +136,7 @@ func (m *manifest) addYAML(data []byte) error {
 		if err != nil {
 			return &ManifestError{m.documents + 1, fmt.Errorf("not valid YAML: %s", clip(strings.TrimPrefix(err.Error(), "yaml: ")))}
 		}
-		v, err := decodeValue(json.NewDecoder(bytes.NewReader(j)))
+		v, err := ParseJSON(j)
 		if err != nil {
 			return &ManifestError{m.documents + 1, fmt.Errorf("not valid YAML: %w", err)}
 		}
