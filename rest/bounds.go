@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,7 +41,9 @@ func (s *server) bounded() (http.Handler, error) {
 		if limit != nil {
 			select {
 			case limit <- struct{}{}:
-				defer func() { <-limit }()
+				release := sync.OnceFunc(func() { <-limit })
+				defer release()
+				r = r.WithContext(context.WithValue(r.Context(), releaseKey{}, release))
 			default:
 				rec.Header().Set("Retry-After", "1")
 				rec.Header().Set("Connection", "close")
@@ -50,6 +53,23 @@ func (s *server) bounded() (http.Handler, error) {
 		}
 		s.serve(rec, r)
 	}), nil
+}
+
+// releaseKey is for the function that gives up a request's place.
+type releaseKey struct{}
+
+// await gives up the place of a request that only waits, for one among those that
+// wait: many of them do not keep others out.
+func (s *server) await(ctx context.Context) (done func(), p *Problem) {
+	select {
+	case s.waiting <- struct{}{}:
+	default:
+		return nil, fromStatus(http.StatusTooManyRequests, fmt.Sprintf("%d requests are waiting already", cap(s.waiting)))
+	}
+	if release, ok := ctx.Value(releaseKey{}).(func()); ok {
+		release()
+	}
+	return func() { <-s.waiting }, nil
 }
 
 // unlimited paths answer at once or have a bound of their own.

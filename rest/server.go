@@ -35,7 +35,8 @@ type Config struct {
 	// The bounds; 0 means the default.
 	MaxBody       int64         // bytes of a body with one object; 256 KiB
 	MaxManifest   int64         // bytes of a manifest; topology.MaxManifestBytes
-	MaxRequests   int           // requests at once, those that wait included; 1024
+	MaxRequests   int           // requests at once, but for those that wait; 1024
+	MaxWaits      int           // requests that wait until something is realized; 2048
 	MaxApplies    int           // manifests at once; 32
 	MaxStreams    int           // event streams at once; 256
 	BodyTimeout   time.Duration // until a body must have come; 30 s
@@ -50,6 +51,7 @@ func (c *Config) fill() error {
 	}
 	def := func(v *int, d int) { *v = orDefault(*v, d) }
 	def(&c.MaxRequests, 1024)
+	def(&c.MaxWaits, 2048)
 	def(&c.MaxApplies, 32)
 	def(&c.MaxStreams, 256)
 	c.MaxBody = orDefault(c.MaxBody, 256<<10)
@@ -80,6 +82,8 @@ type server struct {
 	// decoding has a place for each manifest that is being decoded: a large one
 	// takes forty times its size while it is.
 	decoding chan struct{}
+	// waiting has one for each request that waits until something is realized.
+	waiting chan struct{}
 }
 
 const maxDecoding = 2
@@ -89,7 +93,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err := cfg.fill(); err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, router: mux.NewRouter().SkipClean(true), decoding: make(chan struct{}, maxDecoding)}
+	s := &server{cfg: cfg, router: mux.NewRouter().SkipClean(true), decoding: make(chan struct{}, maxDecoding), waiting: make(chan struct{}, cfg.MaxWaits)}
 	reg := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	s.api = humamux.New(s.router, huma.Config{
 		OpenAPI:                      document(reg),

@@ -56,6 +56,11 @@ func (s *server) awaitRealized(ctx context.Context, d time.Duration, keys []topo
 	if d == 0 {
 		return nil
 	}
+	done, p := s.await(ctx)
+	if p != nil {
+		return s.unrealized(p, keys)
+	}
+	defer done()
 	wait, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	stop := context.AfterFunc(stopping(ctx), cancel)

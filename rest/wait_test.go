@@ -91,26 +91,59 @@ func TestSlowBodyIsCutOff(t *testing.T) {
 
 func TestTooManyRequests(t *testing.T) {
 	a := newAPI(t, func(c *rest.Config) { c.MaxRequests = 1 })
+	var slow net.Conn // its body does not come
+	defer func() { slow.Close() }()
+	eventually(t, func() bool {
+		if slow != nil {
+			if a.do("GET", "/v1/tenants", "").status == 429 {
+				return true
+			}
+			slow.Close() // it may itself have come while another one was served
+		}
+		var err error
+		if slow, err = net.Dial("tcp", strings.TrimPrefix(a.url, "http://")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := slow.Write([]byte("PUT /v1/tenants/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond) // else every one may come while its predecessor ends
+		return false
+	})
+	if ans := a.must(429, "GET", "/v1/tenants", ""); ans.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	a.must(200, "GET", "/healthz", "")
+	slow.Close()
+	eventually(t, func() bool { return a.do("GET", "/v1/tenants", "").status == 200 })
+}
+
+// TestWhoWaitsKeepsNobodyOut: requests that wait have places of their own, and no
+// more than there are.
+func TestWhoWaitsKeepsNobodyOut(t *testing.T) {
+	a := newAPI(t, func(c *rest.Config) { c.MaxRequests, c.MaxWaits = 1, 1 })
 	a.shop()
 	a.world.Set(web1, pendingOn("h2", ""))
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	var wg sync.WaitGroup
+	const waiting = "/v1/tenants/acme/endpoints/web1?wait=realized&timeout="
 	wg.Go(func() {
-		for ctx.Err() == nil { // it may itself come while the other one is served
-			req, _ := http.NewRequestWithContext(ctx, "GET", a.url+"/v1/tenants/acme/endpoints/web1?wait=realized&timeout=5m", nil)
+		for ctx.Err() == nil { // it may itself come while another one is served
+			req, _ := http.NewRequestWithContext(ctx, "GET", a.url+waiting+"5m", nil)
 			if resp, err := http.DefaultClient.Do(req); err == nil {
 				resp.Body.Close()
 			}
 		}
 	})
-	eventually(t, func() bool { return a.do("GET", "/v1/tenants", "").status == 429 })
-	if ans := a.must(429, "GET", "/v1/tenants", ""); ans.header.Get("Retry-After") == "" {
-		t.Error("no Retry-After")
-	}
-	a.must(200, "GET", "/healthz", "")
+	eventually(t, func() bool {
+		ans := a.do("GET", waiting+"1ms", "")
+		return ans.status == 429 && strings.Contains(ans.body, "waiting already")
+	})
+	a.must(200, "GET", "/v1/tenants", "")
 	cancel()
 	wg.Wait()
-	eventually(t, func() bool { return a.do("GET", "/v1/tenants", "").status == 200 })
+	eventually(t, func() bool { return a.do("GET", waiting+"1ms", "").status == 504 })
 }
 
 func TestServeEndsWaitsAndStreamsWhenItStops(t *testing.T) {
