@@ -25,6 +25,9 @@ func hostileFrames(f frameFields) map[string][]byte {
 		"router advertisement behind two headers": routerAdvertisement(f, layers.IPProtocolIPv6HopByHop, layers.IPProtocolIPv6Destination),
 		"router advertisement as first fragment":  routerAdvertisement(f, layers.IPProtocolIPv6Fragment),
 		"advertisement as first fragment":         icmp6Frame(f, layers.ICMPv6TypeNeighborAdvertisement, bytes.Repeat([]byte("hostile."), 3), layers.IPProtocolIPv6Fragment),
+		"router advertisement without a length":   withoutLength(routerAdvertisement(f, layers.IPProtocolIPv6HopByHop)),
+		"gateway advertised without a length":     withoutLength(gatewayAdvertisement(f)),
+		"a header longer than the packet":         withLongHeader(routerAdvertisement(f, layers.IPProtocolIPv6HopByHop)),
 		"redirect":                                icmp6Frame(f, layers.ICMPv6TypeRedirect, bytes.Repeat([]byte("hostile."), 5)),
 		"ARP of another kind":                     arpFrame(f, 9),
 	}
@@ -53,6 +56,26 @@ func arpFrame(f frameFields, operation uint16) []byte {
 // routerAdvertisement says that its sender is the default router for half an hour.
 func routerAdvertisement(f frameFields, extensions ...layers.IPProtocol) []byte {
 	return icmp6Frame(f, layers.ICMPv6TypeRouterAdvertisement, []byte{64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0}, extensions...)
+}
+
+// gatewayAdvertisement says, behind an extension header, that the gateway is at the
+// sender's MAC.
+func gatewayAdvertisement(f frameFields) []byte {
+	body := append([]byte{0xe0, 0, 0, 0}, net.ParseIP("fd00:1::1")...)
+	return icmp6Frame(f, layers.ICMPv6TypeNeighborAdvertisement, append(append(body, 2, 1), mac(f.srcMAC)...), layers.IPProtocolIPv6HopByHop)
+}
+
+// withoutLength says that the IPv6 payload has no bytes. Open vSwitch then looks no
+// further, and Linux goes on to what follows the hop-by-hop header.
+func withoutLength(frame []byte) []byte {
+	frame[18], frame[19] = 0, 0
+	return frame
+}
+
+// withLongHeader has an extension header that ends behind the packet.
+func withLongHeader(frame []byte) []byte {
+	frame[14+40+1] = 200
+	return frame
 }
 
 // icmp6Frame is an ICMPv6 message behind extension headers of eight bytes each.

@@ -50,6 +50,9 @@ func baseIngress(b *builder, encapIP netip.Addr) {
 	// discovery would pass in them. Nobody may send or take it so (RFC 6980), and it
 	// always has hop limit 255 (RFC 4861), which hardly anything else has.
 	b.add(TableAntiSpoof, 400, match(ethType(ethIPv6), openflow.IPFrag.UintMask(1, 1), openflow.IPTTL.Uint(255)))
+	// Where Open vSwitch gives up on extension headers, the hop limit is 0 to it, and
+	// receivers may read on: Linux does if the payload length is 0 as in a jumbogram.
+	b.add(TableAntiSpoof, 400, match(ethType(ethIPv6), openflow.IPTTL.Uint(0)))
 }
 
 func baseResolve(b *builder) {
