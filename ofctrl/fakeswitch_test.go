@@ -105,19 +105,16 @@ func (s *fakeSession) error(m openflow.Message, t, code uint16) {
 }
 
 func (s *fakeSession) handle(m openflow.Message) {
-	switch m.Type {
-	case openflow.TypeFeaturesRequest:
-		s.reply(m.XID, openflow.Features{DatapathID: s.dpid, Tables: 254}.Message())
-	case openflow.TypeRoleRequest:
-		role, id, _ := openflow.DecodeRoleReply(m)
-		s.reply(m.XID, openflow.RoleReply(role, id))
-	case openflow.TypeEchoRequest:
-		s.reply(m.XID, openflow.EchoReply(m.Body))
-	case openflow.TypeBarrierRequest:
+	if m.Type == openflow.TypeBarrierRequest {
 		s.mu.Lock()
 		s.deleted = false
 		s.mu.Unlock()
-		s.reply(m.XID, openflow.BarrierReply())
+	}
+	if answer := (openflow.Features{DatapathID: s.dpid, Tables: 254}).Answer(m); answer != nil {
+		_, _ = s.w.Write(answer)
+		return
+	}
+	switch m.Type {
 	case openflow.TypeMultipartRequest:
 		s.multipart(m)
 	case openflow.TypeExperimenter:

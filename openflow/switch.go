@@ -16,6 +16,31 @@ func (f Features) Message() []byte {
 	return message(TypeFeaturesReply, append(b, 0, 0, 0, 0)...)
 }
 
+// Answer is what a switch with these features answers to a request that is about
+// none of its tables: for its features, a role, an echo or a barrier. It is nil for
+// all others.
+func (f Features) Answer(m Message) []byte {
+	var reply []byte
+	switch m.Type {
+	case TypeFeaturesRequest:
+		reply = f.Message()
+	case TypeRoleRequest:
+		role, id, err := DecodeRoleReply(m)
+		if err != nil {
+			return nil
+		}
+		reply = RoleReply(role, id)
+	case TypeEchoRequest:
+		reply = EchoReply(m.Body)
+	case TypeBarrierRequest:
+		reply = BarrierReply()
+	default:
+		return nil
+	}
+	SetXID(reply, m.XID)
+	return reply
+}
+
 // Message is an error message with the type, code and data of e; set the
 // refused message's XID with SetXID.
 func (e *ErrorMsg) Message() []byte {

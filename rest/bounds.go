@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -80,24 +79,8 @@ func unlimited(path string) bool {
 // serve reads the body, so that a slow sender is cut off and handlers that wait
 // are not: a read deadline that is left behind would end them too.
 func (s *server) serve(w *recorder, r *http.Request) {
-	// The API may be open on localhost, where any page in a browser reaches it.
-	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+	if p := refused(r); p != nil {
 		w.Header().Set("Connection", "close") // else net/http waits for the rest of the body
-		writeProblem(w, problem(http.StatusForbidden, "cross-origin", "Forbidden", "a page of another site must not change anything: %v", err))
-		return
-	}
-	if p := foreignHost(r); p != nil {
-		w.Header().Set("Connection", "close")
-		writeProblem(w, p)
-		return
-	}
-	if strings.Contains(strings.ToLower(r.URL.EscapedPath()), "%2f") {
-		w.Header().Set("Connection", "close")
-		writeProblem(w, problem(http.StatusNotFound, "not-found", "Not Found", "there is nothing at %s: no name has a slash in it", clip(r.URL.EscapedPath())))
-		return
-	}
-	if p := conditions(r); p != nil {
-		w.Header().Set("Connection", "close")
 		writeProblem(w, p)
 		return
 	}

@@ -162,12 +162,7 @@ func (d *decoder) text(path string, node any, into encoding.TextUnmarshaler) {
 	}
 }
 
-func clip(s string) string {
-	if len(s) > 200 {
-		return s[:200] + "…"
-	}
-	return s
-}
+func clip(s string) string { return shorten(s, 200) }
 
 // structFields maps JSON names to the fields of a struct without embedding.
 func structFields(v reflect.Value) map[string]reflect.Value {

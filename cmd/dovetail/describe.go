@@ -52,7 +52,7 @@ func (a *app) describe(ctx context.Context, args []string, tenant string) error 
 			fmt.Fprintf(w, "%s:\t%s\n", name, printable(value))
 		}
 	}
-	line(string(o.Kind), strings.TrimPrefix(o.key().String(), string(o.Kind)+" "))
+	line(string(o.Kind), o.qualified())
 	line("Labels", joined(sortedKeys(o.Metadata.Labels), func(k string) string { return k + "=" + o.Metadata.Labels[k] }))
 	line("Created", fmt.Sprintf("%s (%s ago), revision %d", o.Metadata.Created.Format(time.RFC3339), age(now.Sub(o.Metadata.Created)), o.Metadata.Revision))
 	phase := string(o.Status.Phase)

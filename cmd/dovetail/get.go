@@ -131,11 +131,7 @@ func (o getOptions) print(objs []*object, key topology.Key) error {
 // printNames prints names as other commands take them.
 func (o getOptions) printNames(objs []*object) error {
 	for _, obj := range objs {
-		name := obj.Metadata.Name
-		if obj.Metadata.Tenant != "" {
-			name = obj.Metadata.Tenant + "/" + name
-		}
-		if _, err := fmt.Fprintln(o.out, name); err != nil {
+		if _, err := fmt.Fprintln(o.out, obj.qualified()); err != nil {
 			return err
 		}
 	}

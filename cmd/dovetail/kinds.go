@@ -104,8 +104,8 @@ func (a *app) names(cmd *cobra.Command, key topology.Key, prefix string) []strin
 	var names []string
 	for _, o := range objs {
 		name := o.Metadata.Name
-		if o.Metadata.Tenant != "" && key.Tenant == "" {
-			name = o.Metadata.Tenant + "/" + name
+		if key.Tenant == "" {
+			name = o.qualified()
 		}
 		if strings.HasPrefix(name, prefix) {
 			names = append(names, name)

@@ -55,8 +55,6 @@ func (l *labApp) attach() *cobra.Command {
 		return l.completeFirst(labHosts)(c, nil, "")
 	})
 	c.Flags().DurationVar(&wait, "timeout", 15*time.Second, "how long to wait until packets flow; 0 for not at all")
-	c.Flags().DurationVar(&wait, "wait", 15*time.Second, "the same as --timeout")
-	_ = c.Flags().MarkHidden("wait") // its name of old
 	return c
 }
 

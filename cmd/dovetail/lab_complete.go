@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,14 +19,7 @@ func completeLab(*cobra.Command, []string, string) ([]string, cobra.ShellCompDir
 
 func labHosts(lb *lab.Lab) []string { return hostNames(lb) }
 
-func labWorkloads(lb *lab.Lab) []string {
-	var ids []string
-	for id := range lb.Workloads() {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
-}
+func labWorkloads(lb *lab.Lab) []string { return workloadsOn(lb, "") }
 
 // completeFirst completes the first argument.
 func (l *labApp) completeFirst(sources ...func(*lab.Lab) []string) cobra.CompletionFunc {

@@ -53,10 +53,11 @@ func hostState(missing []string) string {
 	return "broken: no " + strings.Join(missing, ", no ")
 }
 
+// workloadsOn are the workloads on a host, or all where host is empty.
 func workloadsOn(lb *lab.Lab, host string) []string {
 	var ids []string
 	for id, e := range lb.Workloads() {
-		if e.Host == host {
+		if host == "" || e.Host == host {
 			ids = append(ids, id)
 		}
 	}

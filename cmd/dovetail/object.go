@@ -44,8 +44,13 @@ type object struct {
 	raw json.RawMessage
 }
 
-func (o *object) key() topology.Key {
-	return topology.Key{Kind: o.Kind, Tenant: o.Metadata.Tenant, Name: o.Metadata.Name}
+// qualified is the object's name as commands take it: TENANT/NAME, or NAME for what
+// belongs to no tenant.
+func (o *object) qualified() string {
+	if o.Metadata.Tenant == "" {
+		return o.Metadata.Name
+	}
+	return o.Metadata.Tenant + "/" + o.Metadata.Name
 }
 
 func decodeObject(raw []byte) (*object, error) {

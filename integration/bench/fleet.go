@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -20,18 +21,32 @@ type fleet struct {
 	stop func()
 }
 
-// fleetOf starts a controller and hosts, and waits until all hosts are realized.
-func (s settings) fleetOf(ctx context.Context, hosts int) (*fleet, error) {
-	p, err := newProcess(s.program)
+// newFleet prepares a controller on loopback, with data in a folder of its own.
+func (s settings) newFleet() (*fleet, error) {
+	dir, err := os.MkdirTemp("", "dovetail-bench")
 	if err != nil {
 		return nil, err
 	}
-	f := &fleet{process: p, stop: func() {}}
-	if err := p.start(ctx); err != nil {
+	ovsdb, err1 := freeAddress()
+	openFlow, err2 := freeAddress()
+	p, err3 := newProcess(s.program, dir, ovsdb, openFlow)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return &fleet{process: p, stop: func() {}}, nil
+}
+
+// fleetOf starts a controller and hosts, and waits until all hosts are realized.
+func (s settings) fleetOf(ctx context.Context, hosts int) (*fleet, error) {
+	f, err := s.newFleet()
+	if err != nil {
+		return nil, err
+	}
+	if err := f.start(ctx); err != nil {
 		f.close()
 		return nil, err
 	}
-	f.Fleet = sim.NewFleet(sim.Config{Manager: p.ovsdb, Hosts: hosts, FirstVTEP: netip.MustParseAddr("198.18.0.1")})
+	f.Fleet = sim.NewFleet(sim.Config{Manager: f.ovsdb, Hosts: hosts, FirstVTEP: netip.MustParseAddr("198.18.0.1")})
 	running, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() { f.Run(running) })
@@ -49,6 +64,7 @@ func (s settings) fleetOf(ctx context.Context, hosts int) (*fleet, error) {
 func (f *fleet) close() {
 	f.stop()
 	f.process.close()
+	_ = os.RemoveAll(f.dir)
 }
 
 const fleetPatience = 10 * time.Minute

@@ -103,8 +103,13 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 // bulkDeclared measures many endpoints that are declared at once, whose ports are there
 // already, until every host has acknowledged all.
 func (s settings) bulkDeclared(ctx context.Context, r *report) error {
+	return s.eachBulk(ctx, r, s.oneBulk)
+}
+
+// eachBulk measures for each number of endpoints that is asked for.
+func (s settings) eachBulk(ctx context.Context, r *report, one func(context.Context, *report, int) error) error {
 	for _, n := range s.bulk {
-		if err := s.oneBulk(ctx, r, n); err != nil {
+		if err := one(ctx, r, n); err != nil {
 			return err
 		}
 	}
@@ -121,18 +126,18 @@ func (s settings) oneBulk(ctx context.Context, r *report, n int) error {
 		return err
 	}
 	time.Sleep(3 * time.Second) // let the switches build their ports
-	controller, hosts := w.cpu()
+	controller, hosts := w.cpuOfAll()
 	began := time.Now()
 	if err := w.declare(ctx, 1, n); err != nil {
 		return err
 	}
 	took := time.Since(began)
-	c, h := w.cpu()
+	c, h := w.cpuOfAll()
 	name := fmt.Sprintf("bulk.%d", n)
 	r.figure(name+".realized", took.Seconds(), "s")
 	r.figure(name+".cpu.controller", c-controller, "s")
 	r.figure(name+".cpu.all", c-controller+h-hosts, "s")
-	r.figure(name+".memory.controller", peakMemory(w.ctl.Process.Pid), "MiB")
+	r.figure(name+".memory.controller", peakMemory(w.cmd.Process.Pid), "MiB")
 	flows, err := w.flowCount("h1")
 	r.figure(name+".flows.h1", float64(flows), "flows")
 	return err

@@ -95,7 +95,7 @@ func (f *fleet) fillDomain(ctx context.Context, size int) error {
 	for first := 0; first < size; first += requests {
 		var m strings.Builder
 		for e := first; e < min(size, first+requests); e++ {
-			fmt.Fprintf(&m, "---\nkind: Endpoint\nmetadata: {tenant: wide, name: e%d}\nspec: {network: blue}\n", e)
+			writeEndpoint(&m, "wide", e, "blue")
 		}
 		if _, err := f.api.Apply(ctx, []byte(m.String()), client.ApplyOptions{Wait: 5 * time.Minute}); err != nil {
 			return err

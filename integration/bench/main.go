@@ -1,4 +1,5 @@
-// Bench measures Dovetail on real Open vSwitch: `make bench`.
+// Bench measures Dovetail on real Open vSwitch, beside OVN, and with simulated hosts
+// where there must be a thousand: `make bench`.
 //
 // It prints each figure as a line of a table, and, with -o, as a line of JSON. What
 // is compared is measured in one run, in turns. It owns the labs that it makes and
@@ -35,7 +36,7 @@ func main() {
 	simulated := flag.Int("fleet", 1000, "simulated hosts, a multiple of 50")
 	program := flag.String("dovetail", "bin/dovetail", "the program to measure")
 	flag.Parse()
-	s := settings{hosts: *hosts, samples: *samples, sizes: numbers(*sizes), bulk: numbers(*bulk), repeats: *repeats, fleet: *simulated, program: *program, ovnLimit: *ovnLimit}
+	s := settings{hosts: *hosts, samples: *samples, sizes: numbers(*sizes), bulk: numbers(*bulk), repeats: *repeats, simulated: *simulated, program: *program, ovnLimit: *ovnLimit}
 	all := []measurement{
 		{"flows", "100,000 flows into one switch, against ovs-ofctl", s.flows},
 		{"ready", "an endpoint is created, until another host's ping is answered", s.ready},
@@ -88,7 +89,8 @@ func runAll(all []measurement, want []string, out string) error {
 // settings are the sizes of what is measured.
 type settings struct {
 	hosts, samples int
-	fleet, repeats int // simulated hosts; repeats of a throughput
+	simulated      int // hosts
+	repeats        int // of a throughput
 	sizes, bulk    []int
 	program        string
 	ovnLimit       time.Duration

@@ -56,12 +56,7 @@ func (s settings) ovnReady(ctx context.Context, r *report) error {
 
 // ovnBulk is bulk for OVN: all in one transaction, ports prepared.
 func (s settings) ovnBulk(ctx context.Context, r *report) error {
-	for _, n := range s.bulk {
-		if err := s.oneOVNBulk(ctx, r, n); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.eachBulk(ctx, r, s.oneOVNBulk)
 }
 
 func (s settings) oneOVNBulk(ctx context.Context, r *report, n int) error {

@@ -8,13 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/dovetail-sdn/dovetail/client"
 )
 
-// process is a controller on loopback, for simulated hosts.
+// process is a controller.
 type process struct {
 	program, dir          string
 	rest, ovsdb, openFlow string
@@ -23,21 +24,20 @@ type process struct {
 	log                   *os.File
 }
 
-// newProcess prepares a controller whose data are in a folder of its own.
-func newProcess(program string) (p *process, err error) {
-	p = &process{program: program}
-	if p.dir, err = os.MkdirTemp("", "dovetail-bench"); err != nil {
+// newProcess prepares a controller whose data and log are in dir, and which hosts
+// find at the two addresses.
+func newProcess(program, dir, ovsdb, openFlow string) (p *process, err error) {
+	p = &process{program: program, dir: dir, ovsdb: ovsdb, openFlow: openFlow}
+	if p.rest, err = freeAddress(); err != nil {
 		return nil, err
 	}
-	for _, at := range []*string{&p.rest, &p.ovsdb, &p.openFlow} {
-		if *at, err = freeAddress(); err != nil {
-			return nil, err
-		}
-	}
-	if p.log, err = os.Create(filepath.Join(p.dir, "log")); err != nil {
+	if p.api, err = client.New("http://"+p.rest, nil); err != nil {
 		return nil, err
 	}
-	p.api, err = client.New("http://"+p.rest, nil)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	p.log, err = os.Create(filepath.Join(dir, "log"))
 	return p, err
 }
 
@@ -59,6 +59,10 @@ func (p *process) start(ctx context.Context) error {
 	if err := p.cmd.Start(); err != nil {
 		return fmt.Errorf("%w: build it with \"make build\"", err)
 	}
+	// In a lab's folder this ends the controller with the lab, should we be killed.
+	if err := os.WriteFile(filepath.Join(p.dir, "controller.pid"), []byte(strconv.Itoa(p.cmd.Process.Pid)), 0o600); err != nil {
+		return err
+	}
 	for end := time.Now().Add(time.Minute); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
 		if _, _, err := p.api.Do(ctx, client.Request{Method: "GET", Path: "/readyz"}); err == nil {
 			return nil
@@ -79,7 +83,6 @@ func (p *process) kill() {
 func (p *process) close() {
 	p.kill()
 	_ = p.log.Close()
-	_ = os.RemoveAll(p.dir)
 }
 
 func (p *process) cpu() float64 { return processTime(p.cmd.Process.Pid) }

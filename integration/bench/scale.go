@@ -30,13 +30,13 @@ func countRealized(page []byte) int { return bytes.Count(page, []byte(`"phase":"
 // of the controller.
 func (s settings) scale(ctx context.Context, r *report) error {
 	began := time.Now()
-	f, err := s.fleetOf(ctx, s.fleet)
+	f, err := s.fleetOf(ctx, s.simulated)
 	if err != nil {
 		return err
 	}
 	defer f.close()
 	r.figure("scale.join", time.Since(began).Seconds(), "s")
-	l := layout{hosts: s.fleet, tenants: s.fleet * tenantsOfHost / hostsOfTenant}
+	l := layout{hosts: s.simulated, tenants: s.simulated * tenantsOfHost / hostsOfTenant}
 	if err := l.plug(f); err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (l layout) manifest(tenant int) string {
 	}
 	fmt.Fprintf(&m, "---\nkind: Router\nmetadata: {tenant: t%d, name: core}\nspec: {networks: [%s]}\n", tenant, strings.Join(networks, ", "))
 	for e := range endpointsOfTenant {
-		fmt.Fprintf(&m, "---\nkind: Endpoint\nmetadata: {tenant: t%d, name: e%d}\nspec: {network: n%d}\n", tenant, e, e%networksOfTenant)
+		writeEndpoint(&m, fmt.Sprintf("t%d", tenant), e, networks[e%networksOfTenant])
 	}
 	return m.String()
 }
@@ -170,7 +170,7 @@ func (s settings) scaleRestart(ctx context.Context, r *report, f *fleet) error {
 		return err
 	}
 	r.figure("scale.restart.ready", time.Since(began).Seconds(), "s")
-	if err := f.untilRealized(ctx, s.fleet); err != nil {
+	if err := f.untilRealized(ctx, s.simulated); err != nil {
 		return err
 	}
 	r.figure("scale.restart.verified", time.Since(began).Seconds(), "s")

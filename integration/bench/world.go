@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -23,9 +21,7 @@ const labName = "bench"
 // world is a lab with a controller process, and one network of one tenant.
 type world struct {
 	lab *lab.Lab
-	api *client.Client
-	ctl *exec.Cmd
-	log *os.File
+	*process
 }
 
 const manifest = "kind: Tenant\nmetadata: {name: bench}\nspec: {}\n---\n" +
@@ -42,27 +38,11 @@ func (s settings) world(ctx context.Context) (w *world, err error) {
 	if w.lab, err = lab.Up(ctx, lab.Config{Name: labName, Hosts: s.hosts, Owner: os.Getpid()}); err != nil {
 		return w, err
 	}
-	dir := w.lab.Folder("controller")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	at := w.lab.Controller.String()
+	if w.process, err = newProcess(s.program, w.lab.Folder("controller"), at+":6640", at+":6653"); err != nil {
 		return w, err
 	}
-	rest, err := freeAddress()
-	if err != nil {
-		return w, err
-	}
-	if w.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
-		return w, err
-	}
-	w.ctl = exec.Command(s.program, "controller", "--data-dir", filepath.Join(dir, "data"), "--rest-listen", rest,
-		"--ovsdb-listen", w.lab.Controller.String()+":6640", "--openflow-listen", w.lab.Controller.String()+":6653")
-	w.ctl.Stderr = w.log
-	if err := w.ctl.Start(); err != nil {
-		return w, fmt.Errorf("%w: build it with \"make build\"", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "controller.pid"), []byte(strconv.Itoa(w.ctl.Process.Pid)), 0o600); err != nil {
-		return w, err
-	}
-	if w.api, err = client.New("http://"+rest, nil); err != nil {
+	if err := w.start(ctx); err != nil {
 		return w, err
 	}
 	for _, h := range w.lab.Hosts() {
@@ -86,12 +66,8 @@ func (w *world) untilReady(ctx context.Context, host string) error {
 }
 
 func (w *world) close() {
-	if w.ctl != nil && w.ctl.Process != nil {
-		_ = w.ctl.Process.Kill()
-		_ = w.ctl.Wait()
-	}
-	if w.log != nil {
-		_ = w.log.Close()
+	if w.process != nil {
+		w.process.close()
 	}
 	if err := lab.Down(labName); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: removing the lab:", err)
@@ -119,10 +95,15 @@ func (w *world) prepare(first, last int) error {
 func (w *world) declare(ctx context.Context, first, last int) error {
 	var m strings.Builder
 	for i := first; i <= last; i++ {
-		fmt.Fprintf(&m, "---\nkind: Endpoint\nmetadata: {tenant: bench, name: e%d}\nspec: {network: blue}\n", i)
+		writeEndpoint(&m, "bench", i, "blue")
 	}
 	_, err := w.api.Apply(ctx, []byte(m.String()), client.ApplyOptions{Wait: 4 * time.Minute})
 	return err
+}
+
+// writeEndpoint adds an endpoint with a number to a manifest.
+func writeEndpoint(m *strings.Builder, tenant string, number int, network string) {
+	fmt.Fprintf(m, "---\nkind: Endpoint\nmetadata: {tenant: %s, name: e%d}\nspec: {network: %s}\n", tenant, number, network)
 }
 
 // attach makes a workload with a namespace for an endpoint.
@@ -144,13 +125,13 @@ func (w *world) attach(ctx context.Context, name, host string) (*lab.Workload, *
 	return wl, e, eps.Wait(ctx, name, 20*time.Second)
 }
 
-// cpu is the processor time that processes have used, in seconds: the
+// cpuOfAll is the processor time that processes have used, in seconds: the
 // controller's, and that of all hosts' switches and databases.
-func (w *world) cpu() (controller, hosts float64) {
+func (w *world) cpuOfAll() (controller, hosts float64) {
 	for _, h := range w.lab.Hosts() {
 		hosts += processTime(w.lab.Host(h).PID("ovs-vswitchd")) + processTime(w.lab.Host(h).PID("ovsdb-server"))
 	}
-	return processTime(w.ctl.Process.Pid), hosts
+	return w.cpu(), hosts
 }
 
 func processTime(pid int) float64 {

@@ -44,7 +44,7 @@ func (h *Host) session(ctx context.Context, target string, dpid uint64, t *table
 	defer func() { _ = conn.Close() }()
 	h.traffic.sessions.Add(1)
 	s := &session{
-		host: h, dpid: dpid, tables: t, in: openflow.NewReader(conn),
+		host: h, features: openflow.Features{DatapathID: dpid, Tables: 254}, tables: t, in: openflow.NewReader(conn),
 		out: bufio.NewWriterSize(conn, 32<<10), bundles: make(map[uint32][]openflow.Message),
 	}
 	s.reply(0, openflow.Hello())
@@ -53,12 +53,12 @@ func (h *Host) session(ctx context.Context, target string, dpid uint64, t *table
 
 // session is one connection of a switch with the controller.
 type session struct {
-	host    *Host
-	dpid    uint64
-	tables  *tables
-	in      *openflow.Reader
-	out     *bufio.Writer
-	bundles map[uint32][]openflow.Message
+	host     *Host
+	features openflow.Features
+	tables   *tables
+	in       *openflow.Reader
+	out      *bufio.Writer
+	bundles  map[uint32][]openflow.Message
 }
 
 func (s *session) run() {
@@ -89,20 +89,11 @@ func (s *session) refuse(xid uint32, e ofError) {
 }
 
 func (s *session) handle(m openflow.Message) {
+	if answer := s.features.Answer(m); answer != nil {
+		_, _ = s.out.Write(answer) // Flush says that it failed
+		return
+	}
 	switch m.Type {
-	case openflow.TypeFeaturesRequest:
-		s.reply(m.XID, openflow.Features{DatapathID: s.dpid, Tables: 254}.Message())
-	case openflow.TypeRoleRequest:
-		role, id, err := openflow.DecodeRoleReply(m)
-		if err != nil {
-			s.refuse(m.XID, errBadRequest)
-			return
-		}
-		s.reply(m.XID, openflow.RoleReply(role, id))
-	case openflow.TypeEchoRequest:
-		s.reply(m.XID, openflow.EchoReply(m.Body))
-	case openflow.TypeBarrierRequest:
-		s.reply(m.XID, openflow.BarrierReply())
 	case openflow.TypeMultipartRequest:
 		s.multipart(m)
 	case openflow.TypeExperimenter:

@@ -7,6 +7,21 @@ import (
 	"strings"
 )
 
+// refused says why a request is not served, whatever its body is.
+func refused(r *http.Request) *Problem {
+	// The API may be open on localhost, where any page in a browser reaches it.
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		return problem(http.StatusForbidden, "cross-origin", "Forbidden", "a page of another site must not change anything: %v", err)
+	}
+	if p := foreignHost(r); p != nil {
+		return p
+	}
+	if path := r.URL.EscapedPath(); strings.Contains(strings.ToLower(path), "%2f") {
+		return problem(http.StatusNotFound, "not-found", "Not Found", "there is nothing at %s: no name has a slash in it", clip(path))
+	}
+	return conditions(r)
+}
+
 // foreignHost refuses a request over loopback for another name than localhost: a
 // page whose name was made to resolve to 127.0.0.1 (DNS rebinding) is of the same
 // origin to the browser, and only the name gives it away.
