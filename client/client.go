@@ -112,7 +112,7 @@ func Path(key topology.Key) string {
 	if key.Tenant != "" {
 		p += "/tenants/" + url.PathEscape(key.Tenant)
 	}
-	p += "/" + strings.ToLower(string(key.Kind)) + "s"
+	p += "/" + key.Kind.Plural()
 	if key.Name != "" {
 		p += "/" + url.PathEscape(key.Name)
 	}

@@ -28,6 +28,10 @@ type (
 	Router   = Resource[topology.RouterSpec, RouterStatus]
 	Endpoint = Resource[topology.EndpointSpec, EndpointStatus]
 	Host     = Resource[topology.HostSpec, HostStatus]
+
+	ExternalNetwork = Resource[topology.ExternalSpec, ExternalStatus]
+	Gateway         = Resource[topology.GatewaySpec, GatewayStatus]
+	FloatingIP      = Resource[topology.FloatingIPSpec, FloatingIPStatus]
 )
 
 // TenantStatus is what was found out about a tenant.
@@ -56,6 +60,25 @@ type HostStatus struct {
 	topology.Status
 	topology.HostAllocation
 	DatapathID string `json:"datapathID"` // 16 hexadecimal digits
+}
+
+// ExternalStatus is what was found out about an external network and allocated
+// for it.
+type ExternalStatus struct {
+	topology.Status
+	topology.ExternalAllocation
+}
+
+// GatewayStatus is what was found out about a gateway and allocated for it.
+type GatewayStatus struct {
+	topology.Status
+	topology.GatewayAllocation
+}
+
+// FloatingIPStatus is what was found out about a floating IP and allocated for it.
+type FloatingIPStatus struct {
+	topology.Status
+	topology.FloatingIPAllocation
 }
 
 // Collection is the objects of one kind, of one tenant if the kind has tenants.
@@ -87,6 +110,21 @@ func (c *Client) Endpoints(tenant string) Collection[topology.EndpointSpec, Endp
 // Hosts are all hosts.
 func (c *Client) Hosts() Collection[topology.HostSpec, HostStatus] {
 	return Collection[topology.HostSpec, HostStatus]{c, topology.Key{Kind: topology.KindHost}}
+}
+
+// ExternalNetworks are all external networks.
+func (c *Client) ExternalNetworks() Collection[topology.ExternalSpec, ExternalStatus] {
+	return Collection[topology.ExternalSpec, ExternalStatus]{c, topology.Key{Kind: topology.KindExternal}}
+}
+
+// Gateways are all gateways.
+func (c *Client) Gateways() Collection[topology.GatewaySpec, GatewayStatus] {
+	return Collection[topology.GatewaySpec, GatewayStatus]{c, topology.Key{Kind: topology.KindGateway}}
+}
+
+// FloatingIPs are those of a tenant; "" is good for List alone, and means all.
+func (c *Client) FloatingIPs(tenant string) Collection[topology.FloatingIPSpec, FloatingIPStatus] {
+	return Collection[topology.FloatingIPSpec, FloatingIPStatus]{c, topology.Key{Kind: topology.KindFloating, Tenant: tenant}}
 }
 
 func (col Collection[S, T]) path(name string) (string, error) {

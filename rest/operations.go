@@ -59,10 +59,10 @@ type listOutput[B any] struct{ Body List[B] }
 
 // register declares all operations of one kind.
 func register[B any](s *server, d kindDef[B]) {
-	collection := "/v1/" + d.plural
+	collection := "/v1/" + d.kind.Plural()
 	item := collection + "/{name}"
 	if d.scoped {
-		item = "/v1/tenants/{tenant}/" + d.plural + "/{name}"
+		item = "/v1/tenants/{tenant}/" + d.kind.Plural() + "/{name}"
 	}
 	k := string(d.kind)
 	huma.Register(s.api, s.operation(http.MethodGet, item, "get"+k, k, d.doc), func(ctx context.Context, in *getInput) (*objectOutput[B], error) {
@@ -161,9 +161,9 @@ func show[B any](s *server, d kindDef[B], status int, obj topology.Object) *obje
 
 func path[B any](d kindDef[B], key topology.Key) string {
 	if d.scoped {
-		return fmt.Sprintf("/v1/tenants/%s/%s/%s", url.PathEscape(key.Tenant), d.plural, url.PathEscape(key.Name))
+		return fmt.Sprintf("/v1/tenants/%s/%s/%s", url.PathEscape(key.Tenant), d.kind.Plural(), url.PathEscape(key.Name))
 	}
-	return fmt.Sprintf("/v1/%s/%s", d.plural, url.PathEscape(key.Name))
+	return fmt.Sprintf("/v1/%s/%s", d.kind.Plural(), url.PathEscape(key.Name))
 }
 
 func putObject[B any](ctx context.Context, s *server, d kindDef[B], in *writeInput) (*objectOutput[B], *Problem) {

@@ -76,6 +76,49 @@ type HostStatus struct {
 	DatapathID string `json:"datapathID"`
 }
 
+// ExternalNetwork is an external network as the API shows it.
+type ExternalNetwork struct {
+	Kind     topology.Kind         `json:"kind" enum:"ExternalNetwork"`
+	Metadata topology.Metadata     `json:"metadata"`
+	Spec     topology.ExternalSpec `json:"spec"`
+	Status   ExternalStatus        `json:"status"`
+}
+
+// ExternalStatus is what was found out about an external network and allocated
+// for it.
+type ExternalStatus struct {
+	topology.Status
+	topology.ExternalAllocation
+}
+
+// Gateway is a gateway as the API shows it.
+type Gateway struct {
+	Kind     topology.Kind        `json:"kind" enum:"Gateway"`
+	Metadata topology.Metadata    `json:"metadata"`
+	Spec     topology.GatewaySpec `json:"spec"`
+	Status   GatewayStatus        `json:"status"`
+}
+
+// GatewayStatus is what was found out about a gateway and allocated for it.
+type GatewayStatus struct {
+	topology.Status
+	topology.GatewayAllocation
+}
+
+// FloatingIP is a floating IP as the API shows it.
+type FloatingIP struct {
+	Kind     topology.Kind           `json:"kind" enum:"FloatingIP"`
+	Metadata topology.Metadata       `json:"metadata"`
+	Spec     topology.FloatingIPSpec `json:"spec"`
+	Status   FloatingIPStatus        `json:"status"`
+}
+
+// FloatingIPStatus is what was found out about a floating IP and allocated for it.
+type FloatingIPStatus struct {
+	topology.Status
+	topology.FloatingIPAllocation
+}
+
 // List is one page of objects.
 type List[B any] struct {
 	Kind  string `json:"kind" doc:"The kind of the items and \"List\"" example:"EndpointList"`
@@ -87,9 +130,8 @@ type List[B any] struct {
 // kindDef is all that the API has to know about one kind of resource. B is how
 // the kind is shown.
 type kindDef[B any] struct {
-	kind   topology.Kind
-	plural string // in paths
-	doc    string
+	kind topology.Kind
+	doc  string
 	// spec points to the object's spec.
 	spec func(topology.Object) any
 	view func(topology.Object, topology.Status) *B
@@ -101,7 +143,7 @@ type kindDef[B any] struct {
 }
 
 var tenants = kindDef[Tenant]{
-	kind: topology.KindTenant, plural: "tenants", doc: "An owner of networks; addresses of different tenants may overlap.",
+	kind: topology.KindTenant, doc: "An owner of networks; addresses of different tenants may overlap.",
 	fresh: func() topology.Object { return &topology.Tenant{} },
 	spec:  func(o topology.Object) any { return &o.(*topology.Tenant).Spec },
 	view: func(o topology.Object, st topology.Status) *Tenant {
@@ -111,7 +153,7 @@ var tenants = kindDef[Tenant]{
 }
 
 var networks = kindDef[Network]{
-	kind: topology.KindNetwork, plural: "networks", scoped: true, doc: "A virtual layer-2 network.",
+	kind: topology.KindNetwork, scoped: true, doc: "A virtual layer-2 network.",
 	fresh: func() topology.Object { return &topology.Network{} },
 	spec:  func(o topology.Object) any { return &o.(*topology.Network).Spec },
 	view: func(o topology.Object, st topology.Status) *Network {
@@ -121,7 +163,7 @@ var networks = kindDef[Network]{
 }
 
 var routers = kindDef[Router]{
-	kind: topology.KindRouter, plural: "routers", scoped: true, doc: "Joins networks of one tenant; every host routes for its own endpoints.",
+	kind: topology.KindRouter, scoped: true, doc: "Joins networks of one tenant; every host routes for its own endpoints.",
 	fresh: func() topology.Object { return &topology.Router{} },
 	spec:  func(o topology.Object) any { return &o.(*topology.Router).Spec },
 	view: func(o topology.Object, st topology.Status) *Router {
@@ -139,7 +181,7 @@ var routers = kindDef[Router]{
 }
 
 var endpoints = kindDef[Endpoint]{
-	kind: topology.KindEndpoint, plural: "endpoints", scoped: true, doc: "The attachment of a container, a virtual machine or a server to a network.",
+	kind: topology.KindEndpoint, scoped: true, doc: "The attachment of a container, a virtual machine or a server to a network.",
 	fresh: func() topology.Object { return &topology.Endpoint{} },
 	spec:  func(o topology.Object) any { return &o.(*topology.Endpoint).Spec },
 	view: func(o topology.Object, st topology.Status) *Endpoint {
@@ -150,12 +192,42 @@ var endpoints = kindDef[Endpoint]{
 }
 
 var hosts = kindDef[Host]{
-	kind: topology.KindHost, plural: "hosts", doc: "An Open vSwitch host; its name is its system-id. Hosts that dial in register themselves.",
+	kind: topology.KindHost, doc: "An Open vSwitch host; its name is its system-id. Hosts that dial in register themselves.",
 	fresh: func() topology.Object { return &topology.Host{} },
 	spec:  func(o topology.Object) any { return &o.(*topology.Host).Spec },
 	view: func(o topology.Object, st topology.Status) *Host {
 		h := o.(*topology.Host)
 		s := HostStatus{Status: st, HostAllocation: h.Allocated, DatapathID: fmt.Sprintf("%016x", h.Allocated.DatapathID)}
 		return &Host{topology.KindHost, h.Metadata, h.Spec, s}
+	},
+}
+
+var externals = kindDef[ExternalNetwork]{
+	kind: topology.KindExternal, doc: "A network outside: a physical network that hosts have a bridge to, and the subnets on it.",
+	fresh: func() topology.Object { return &topology.ExternalNetwork{} },
+	spec:  func(o topology.Object) any { return &o.(*topology.ExternalNetwork).Spec },
+	view: func(o topology.Object, st topology.Status) *ExternalNetwork {
+		x := o.(*topology.ExternalNetwork)
+		return &ExternalNetwork{topology.KindExternal, x.Metadata, x.Spec, ExternalStatus{st, x.Allocated}}
+	},
+}
+
+var gateways = kindDef[Gateway]{
+	kind: topology.KindGateway, doc: "Joins routers to an external network, on a set of hosts that stand in for each other.",
+	fresh: func() topology.Object { return &topology.Gateway{} },
+	spec:  func(o topology.Object) any { return &o.(*topology.Gateway).Spec },
+	view: func(o topology.Object, st topology.Status) *Gateway {
+		g := o.(*topology.Gateway)
+		return &Gateway{topology.KindGateway, g.Metadata, g.Spec, GatewayStatus{st, g.Allocated}}
+	},
+}
+
+var floatingIPs = kindDef[FloatingIP]{
+	kind: topology.KindFloating, scoped: true, doc: "An external address that stands for an endpoint, or whose ports stand for ports of endpoints.",
+	fresh: func() topology.Object { return &topology.FloatingIP{} },
+	spec:  func(o topology.Object) any { return &o.(*topology.FloatingIP).Spec },
+	view: func(o topology.Object, st topology.Status) *FloatingIP {
+		f := o.(*topology.FloatingIP)
+		return &FloatingIP{topology.KindFloating, f.Metadata, f.Spec, FloatingIPStatus{st, f.Allocated}}
 	},
 }

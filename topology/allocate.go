@@ -25,19 +25,18 @@ func hash64(parts ...string) uint64 {
 	return x ^ x>>33
 }
 
-// choose returns a free number in [low, 2^24), starting at a place that depends on
-// the key: two writers who do not know of each other seldom choose the same, and a
+// choose returns a free number in [1, limit), and not below low if there is one,
+// starting at a place that depends on the key: two writers who do not know of each other seldom choose the same, and a
 // number that was just given back, to which switches may still send packets, is
 // not soon given to somebody else.
-func (p *pool) choose(low uint32, key Key) (uint32, bool) {
-	start := low + uint32(hash64(string(key.Kind), key.Tenant, key.Name)%uint64(1<<numbersBits-low))
-	if n, ok := p.taken.next(start); ok {
-		return n, true
+func (p *pool) choose(low, limit uint32, key Key) (uint32, bool) {
+	start := low + uint32(hash64(string(key.Kind), key.Tenant, key.Name)%uint64(limit-low))
+	for _, from := range []uint32{start, low, 1} {
+		if n, ok := p.taken.next(from); ok && n < limit {
+			return n, true
+		}
 	}
-	if n, ok := p.taken.next(low); ok {
-		return n, true
-	}
-	return p.taken.next(1)
+	return 0, false
 }
 
 // allocateNetwork fills in n.Allocated; old is the network as it was, or nil.
@@ -59,7 +58,7 @@ func (s *State) allocateNetwork(n, old *Network) error {
 	case old != nil && n.Spec.VNI != old.Allocated.VNI:
 		return invalid(key, "spec.vni", "%d; the VNI of a network cannot change, and it is %d: leave it out, or delete the network and create it again", n.Spec.VNI, old.Allocated.VNI)
 	case n.Spec.VNI == 0:
-		vni, ok := s.vnis.choose(firstAutoVNI, key)
+		vni, ok := s.vnis.choose(firstAutoVNI, MaxVNI+1, key)
 		if !ok {
 			return invalid(key, "spec.vni", "all %d VNIs are taken; delete a network", MaxVNI)
 		}
@@ -71,17 +70,17 @@ func (s *State) allocateNetwork(n, old *Network) error {
 	return nil
 }
 
-// allocateRouter fills in r.Allocated; old is the router as it was, or nil.
+// allocateRouter gives r its id; old is the router as it was, or nil.
 func (s *State) allocateRouter(r, old *Router) error {
 	if old != nil {
-		r.Allocated = old.Allocated
+		r.Allocated.ID = old.Allocated.ID
 		return nil
 	}
-	id, ok := s.routerIDs.choose(1, r.Key())
+	id, ok := s.routerIDs.choose(1, 1<<numbersBits, r.Key())
 	if !ok {
 		return invalid(r.Key(), "metadata.name", "there are too many routers; delete one")
 	}
-	r.Allocated = RouterAllocation{ID: id}
+	r.Allocated.ID = id
 	return nil
 }
 

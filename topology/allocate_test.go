@@ -94,11 +94,11 @@ func TestVNIsRunOut(t *testing.T) {
 			p.taken.add(i)
 		}
 	}
-	if n, ok := p.choose(firstAutoVNI, Key{Name: "x"}); !ok || n != 77 {
+	if n, ok := p.choose(firstAutoVNI, 1<<24, Key{Name: "x"}); !ok || n != 77 {
 		t.Errorf("the last free VNI is %d, %v", n, ok)
 	}
 	p.taken.add(77)
-	if n, ok := p.choose(firstAutoVNI, Key{Name: "x"}); ok {
+	if n, ok := p.choose(firstAutoVNI, 1<<24, Key{Name: "x"}); ok {
 		t.Errorf("VNI %d out of none", n)
 	}
 }

@@ -40,7 +40,7 @@ type Env struct {
 
 // kindOrder is the order in which objects are created, so that what an object
 // refers to is there before it; removal goes the other way.
-var kindOrder = []Kind{KindHost, KindTenant, KindNetwork, KindRouter, KindEndpoint}
+var kindOrder = []Kind{KindHost, KindExternal, KindGateway, KindTenant, KindNetwork, KindRouter, KindEndpoint, KindFloating}
 
 // Kinds are all kinds of resource in the order of creation: what an object refers
 // to comes before it.
@@ -66,7 +66,20 @@ func (k Kind) Order() int {
 }
 
 // Scoped says whether objects of the kind belong to a tenant.
-func (k Kind) Scoped() bool { return k == KindNetwork || k == KindRouter || k == KindEndpoint }
+func (k Kind) Scoped() bool {
+	return k == KindNetwork || k == KindRouter || k == KindEndpoint || k == KindFloating
+}
+
+// Plural is the kind in the API's paths and the command line: "floating-ips".
+func (k Kind) Plural() string {
+	switch k {
+	case KindExternal:
+		return "external-networks"
+	case KindFloating:
+		return "floating-ips"
+	}
+	return strings.ToLower(string(k)) + "s"
+}
 
 // New returns an empty object of the kind, or nil for an unknown one.
 func New(kind Kind) Object {
@@ -81,6 +94,12 @@ func New(kind Kind) Object {
 		return &Endpoint{}
 	case KindHost:
 		return &Host{}
+	case KindExternal:
+		return &ExternalNetwork{}
+	case KindGateway:
+		return &Gateway{}
+	case KindFloating:
+		return &FloatingIP{}
 	}
 	return nil
 }

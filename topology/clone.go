@@ -32,6 +32,17 @@ func (r *Router) Clone() Object {
 	c.Metadata = r.Metadata.clone()
 	c.Spec.Networks = slices.Clone(r.Spec.Networks)
 	c.Spec.StaticRoutes = slices.Clone(r.Spec.StaticRoutes)
+	c.Spec.Gateways = slices.Clone(r.Spec.Gateways)
+	for i := range c.Spec.Gateways {
+		g := &c.Spec.Gateways[i]
+		g.Destinations = slices.Clone(g.Destinations)
+		g.Addresses = slices.Clone(g.Addresses)
+		g.RoutedNetworks = slices.Clone(g.RoutedNetworks)
+	}
+	c.Allocated.Gateways = slices.Clone(r.Allocated.Gateways)
+	for i := range c.Allocated.Gateways {
+		c.Allocated.Gateways[i].Addresses = slices.Clone(c.Allocated.Gateways[i].Addresses)
+	}
 	return &c
 }
 
@@ -50,5 +61,40 @@ func (h *Host) Clone() Object {
 	c := *h
 	c.Metadata = h.Metadata.clone()
 	c.Allocated.BridgeMappings = maps.Clone(h.Allocated.BridgeMappings)
+	return &c
+}
+
+// Clone implements Object.
+func (x *ExternalNetwork) Clone() Object {
+	c := *x
+	c.Metadata = x.Metadata.clone()
+	c.Spec.Subnets = slices.Clone(x.Spec.Subnets)
+	for i := range c.Spec.Subnets {
+		s := &c.Spec.Subnets[i]
+		s.NextHops = slices.Clone(s.NextHops)
+		s.Pools = slices.Clone(s.Pools)
+	}
+	return &c
+}
+
+// Clone implements Object.
+func (g *Gateway) Clone() Object {
+	c := *g
+	c.Metadata = g.Metadata.clone()
+	c.Spec.Hosts = slices.Clone(g.Spec.Hosts)
+	c.Spec.Addresses = slices.Clone(g.Spec.Addresses)
+	c.Allocated.Lanes = slices.Clone(g.Allocated.Lanes)
+	for i := range c.Allocated.Lanes {
+		c.Allocated.Lanes[i].Addresses = slices.Clone(c.Allocated.Lanes[i].Addresses)
+	}
+	return &c
+}
+
+// Clone implements Object.
+func (f *FloatingIP) Clone() Object {
+	c := *f
+	c.Metadata = f.Metadata.clone()
+	c.Spec.Ports = slices.Clone(f.Spec.Ports)
+	c.Spec.Sources = slices.Clone(f.Spec.Sources)
 	return &c
 }

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 )
@@ -17,8 +18,11 @@ type Draft struct {
 	Edits []Edit
 
 	state *State
+	env   Env
 	steps []step
 	undo  []func()
+	// reserved are the external addresses of objects that are not put yet.
+	reserved map[wishKey][]netip.Addr
 }
 
 // Edit is one object that a Draft changes. Before nil is a creation, After nil a
@@ -47,14 +51,18 @@ func (d *Draft) Undo() {
 // lead to must be right. On an error, which is one of the types of this package,
 // the State is as before.
 func (s *State) Try(changes []Change, env Env) (*Draft, error) {
-	d := &Draft{state: s, steps: make([]step, len(changes))}
+	d := &Draft{state: s, env: env, steps: make([]step, len(changes))}
 	for _, part := range []func() error{
 		func() error { return d.prepare(changes, env) },
 		d.clear,
 		d.putTenantsAndHosts,
+		d.putExternals,
 		d.putNetworks,
+		d.reserveAddresses,
+		d.putGateways,
 		d.putRouters,
 		d.putEndpoints,
+		d.putFloatingIPs,
 		d.check,
 	} {
 		if err := part(); err != nil {
@@ -222,13 +230,22 @@ func same(a, b Object) bool {
 		return reflect.DeepEqual(a.Spec, b.Spec) && reflect.DeepEqual(a.Allocated, b.Allocated)
 	case *Router:
 		b := b.(*Router)
-		return reflect.DeepEqual(a.Spec, b.Spec) && a.Allocated == b.Allocated
+		return reflect.DeepEqual(a.Spec, b.Spec) && reflect.DeepEqual(a.Allocated, b.Allocated)
 	case *Endpoint:
 		b := b.(*Endpoint)
 		return reflect.DeepEqual(a.Spec, b.Spec) && reflect.DeepEqual(a.Allocated, b.Allocated)
 	case *Host:
 		b := b.(*Host)
 		return a.Spec == b.Spec && reflect.DeepEqual(a.Allocated, b.Allocated)
+	case *ExternalNetwork:
+		b := b.(*ExternalNetwork)
+		return reflect.DeepEqual(a.Spec, b.Spec) && a.Allocated == b.Allocated
+	case *Gateway:
+		b := b.(*Gateway)
+		return reflect.DeepEqual(a.Spec, b.Spec) && reflect.DeepEqual(a.Allocated, b.Allocated)
+	case *FloatingIP:
+		b := b.(*FloatingIP)
+		return reflect.DeepEqual(a.Spec, b.Spec) && a.Allocated == b.Allocated
 	}
 	panic(fmt.Sprintf("unknown kind %T", a))
 }

@@ -21,6 +21,18 @@ func (d *Draft) check() error {
 			continue
 		}
 		switch st.Key.Kind {
+		case KindExternal:
+			if err := d.state.checkExternalFits(st.now.(*ExternalNetwork)); err != nil {
+				return err
+			}
+		case KindFloating:
+			if err := d.state.checkFloatingIP(st.now.(*FloatingIP)); err != nil {
+				return err
+			}
+		case KindEndpoint:
+			if err := d.state.checkStillStoodFor(st.now.(*Endpoint), st.old); err != nil {
+				return err
+			}
 		case KindRouter:
 			routers[st.Key] = st.Key
 		case KindNetwork:
@@ -64,6 +76,8 @@ func (s *State) unreferenced(key Key) error {
 		}
 	case KindNetwork:
 		by = s.networkReferences(key)
+	case KindExternal, KindGateway, KindEndpoint:
+		by = s.externalReferences(key)
 	case KindHost:
 		for e := range s.boundTo[key.Name] {
 			if s.objects[e] != nil {
@@ -214,9 +228,23 @@ func normalize(o Object) Object {
 	case *Router:
 		c.Spec.Networks = emptySlice(c.Spec.Networks)
 		c.Spec.StaticRoutes = emptySlice(c.Spec.StaticRoutes)
+		c.Spec.Gateways = emptySlice(c.Spec.Gateways)
+		for i := range c.Spec.Gateways {
+			g := &c.Spec.Gateways[i]
+			g.Destinations, g.Addresses, g.RoutedNetworks = emptySlice(g.Destinations), emptySlice(g.Addresses), emptySlice(g.RoutedNetworks)
+		}
 	case *Endpoint:
 		c.Spec.Addresses = emptySlice(c.Spec.Addresses)
 		c.Spec.AllowedAddresses = emptySlice(c.Spec.AllowedAddresses)
+	case *ExternalNetwork:
+		for i := range c.Spec.Subnets {
+			s := &c.Spec.Subnets[i]
+			s.NextHops, s.Pools = emptySlice(s.NextHops), emptySlice(s.Pools)
+		}
+	case *Gateway:
+		c.Spec.Addresses = emptySlice(c.Spec.Addresses)
+	case *FloatingIP:
+		c.Spec.Ports, c.Spec.Sources = emptySlice(c.Spec.Ports), emptySlice(c.Spec.Sources)
 	case *Host:
 		c.Allocated.BridgeMappings = emptyMap(c.Allocated.BridgeMappings)
 	}

@@ -76,6 +76,9 @@ func (d *Draft) putRouters() error {
 		if err := d.state.allocateRouter(r, old); err != nil {
 			return err
 		}
+		if err := d.attach(r, old); err != nil {
+			return err
+		}
 		d.put(st)
 	}
 	return nil

@@ -293,6 +293,15 @@ func decodeDocument(doc map[string]any) (Object, error) {
 	case KindHost:
 		d, err := fillDocument[HostSpec](rest)
 		return &Host{Metadata: d.Metadata, Spec: d.Spec}, err
+	case KindExternal:
+		d, err := fillDocument[ExternalSpec](rest)
+		return &ExternalNetwork{Metadata: d.Metadata, Spec: d.Spec}, err
+	case KindGateway:
+		d, err := fillDocument[GatewaySpec](rest)
+		return &Gateway{Metadata: d.Metadata, Spec: d.Spec}, err
+	case KindFloating:
+		d, err := fillDocument[FloatingIPSpec](rest)
+		return &FloatingIP{Metadata: d.Metadata, Spec: d.Spec}, err
 	}
 	if doc["kind"] == nil {
 		return nil, invalid(Key{Kind: "Object"}, "kind", "is missing; kinds are %s and List", kindList())

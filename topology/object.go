@@ -40,6 +40,15 @@ func (e *Endpoint) Key() Key { return Key{KindEndpoint, e.Metadata.Tenant, e.Met
 // Key implements Object.
 func (h *Host) Key() Key { return Key{Kind: KindHost, Name: h.Metadata.Name} }
 
+// Key implements Object.
+func (x *ExternalNetwork) Key() Key { return Key{Kind: KindExternal, Name: x.Metadata.Name} }
+
+// Key implements Object.
+func (g *Gateway) Key() Key { return Key{Kind: KindGateway, Name: g.Metadata.Name} }
+
+// Key implements Object.
+func (f *FloatingIP) Key() Key { return Key{KindFloating, f.Metadata.Tenant, f.Metadata.Name} }
+
 // Meta implements Object.
 func (t *Tenant) Meta() *Metadata { return &t.Metadata }
 
@@ -54,6 +63,15 @@ func (e *Endpoint) Meta() *Metadata { return &e.Metadata }
 
 // Meta implements Object.
 func (h *Host) Meta() *Metadata { return &h.Metadata }
+
+// Meta implements Object.
+func (x *ExternalNetwork) Meta() *Metadata { return &x.Metadata }
+
+// Meta implements Object.
+func (g *Gateway) Meta() *Metadata { return &g.Metadata }
+
+// Meta implements Object.
+func (f *FloatingIP) Meta() *Metadata { return &f.Metadata }
 
 // NetworkKey is the key of the endpoint's network.
 func (e *Endpoint) NetworkKey() Key {

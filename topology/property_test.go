@@ -29,6 +29,14 @@ func snapshot(s *State) string {
 			fmt.Fprintln(&b, a, n.addresses[a])
 		}
 	}
+	fmt.Fprintln(&b, s.externalIDs.holder, s.zones.holder, s.gatewayUse, s.floating)
+	for _, name := range slices.Sorted(maps.Keys(s.externals)) {
+		x := s.externals[name]
+		fmt.Fprintln(&b, name, x.gateways)
+		for _, a := range slices.SortedFunc(maps.Keys(x.addresses), netip.Addr.Compare) {
+			fmt.Fprintln(&b, a, x.addresses[a])
+		}
+	}
 	return b.String()
 }
 
@@ -38,6 +46,9 @@ func snapshot(s *State) string {
 func TestRandomChangesKeepTheInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := NewState()
+		if rapid.Bool().Draw(t, "begun") {
+			begin(t, s) // most random changes would be refused for want of these
+		}
 		rev := int64(0)
 		for range rapid.IntRange(1, 40).Draw(t, "sets") {
 			changes := rapid.SliceOfN(rapid.Custom(drawChange), 1, 6).Draw(t, "changes")
@@ -70,7 +81,7 @@ func drawChange(t *rapid.T) Change {
 	meta := Metadata{Name: name, Tenant: tenant}
 	subnets := []string{"10.0.0.0/29", "10.0.0.0/30", "10.0.0.8/29", "fd00::/126"}
 	var o Object
-	switch rapid.IntRange(0, 4).Draw(t, "kind") {
+	switch rapid.IntRange(0, 7).Draw(t, "kind") {
 	case 0:
 		o = &Tenant{Metadata: Metadata{Name: tenant}}
 	case 1:
@@ -97,6 +108,8 @@ func drawChange(t *rapid.T) Change {
 		o = e
 	case 4:
 		o = &Host{Metadata: Metadata{Name: name}}
+	default:
+		o = drawExternal(t, meta)
 	}
 	if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {
 		return Change{Op: OpDelete, Key: o.Key()}
@@ -115,12 +128,28 @@ func check(t *rapid.T, s *State) {
 			if e, ok := o.(*Endpoint); ok && len(e.Allocated.Addresses) == 0 {
 				continue // its network had no subnets when it was put
 			}
+			if f, ok := o.(*FloatingIP); ok && slices.ContainsFunc(f.Endpoints(), func(k Key) bool {
+				return len(s.Get(k).(*Endpoint).Allocated.Addresses) == 0
+			}) {
+				continue
+			}
 			c := o.Clone()
 			switch c := c.(type) {
 			case *Network:
 				c.Spec.VNI = c.Allocated.VNI
 			case *Endpoint:
 				c.Spec.Addresses, c.Spec.MAC = c.Allocated.Addresses, c.Allocated.MAC
+			case *Gateway:
+				c.Spec.Addresses = nil
+				for _, l := range c.Allocated.Lanes {
+					c.Spec.Addresses = append(c.Spec.Addresses, l.Addresses...)
+				}
+			case *Router:
+				for i := range c.Spec.Gateways {
+					c.Spec.Gateways[i].Addresses = c.Allocated.Gateways[i].Addresses
+				}
+			case *FloatingIP:
+				c.Spec.Address = c.Allocated.Address
 			}
 			all = append(all, Change{Key: c.Key(), Object: c})
 		}
@@ -131,6 +160,15 @@ func check(t *rapid.T, s *State) {
 	if _, err := fresh.Try(all, testEnv); err != nil {
 		t.Fatalf("the intent does not hold together: %v\n%s", err, snapshot(s))
 	}
+	for name, x := range s.externals {
+		for r, taken := range x.pools {
+			for off := range uint32(16) {
+				if _, used := x.addresses[r.at(off)]; used != taken.has(off) && r.contains(r.at(off)) {
+					t.Fatalf("%s: offset %d of %s: used %v", name, off, r, used)
+				}
+			}
+		}
+	}
 	for key, n := range s.networks {
 		for p, taken := range n.subnets {
 			for off := range size(p) {
@@ -139,5 +177,91 @@ func check(t *rapid.T, s *State) {
 				}
 			}
 		}
+	}
+}
+
+// drawExternal draws an external network, or what refers to one.
+func drawExternal(t *rapid.T, meta Metadata) Object {
+	outside := Metadata{Name: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "outside")}
+	address := func() netip.Addr {
+		return netip.AddrFrom4([4]byte{192, 0, 2, rapid.ByteMax(15).Draw(t, "address")})
+	}
+	var chosen []netip.Addr
+	if rapid.Bool().Draw(t, "chosen") {
+		chosen = []netip.Addr{address()}
+	}
+	switch rapid.IntRange(0, 3).Draw(t, "external kind") {
+	case 0:
+		x := &ExternalNetwork{Metadata: outside, Spec: ExternalSpec{PhysicalNetwork: "physnet"}}
+		for _, c := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"192.0.2.0/28", "2001:db8::/125"}), 1, 2, rapid.ID).Draw(t, "subnets") {
+			p := netip.MustParsePrefix(c)
+			s := ExternalSubnet{CIDR: p, NextHops: []netip.Addr{firstHost(p)}}
+			if rapid.IntRange(0, 3).Draw(t, "pools") > 0 {
+				s.Pools = []AddressRange{{firstHost(p), atOffset(p, 5)}}
+			}
+			x.Spec.Subnets = append(x.Spec.Subnets, s)
+		}
+		return x
+	case 1:
+		g := &Gateway{Metadata: outside, Spec: GatewaySpec{ExternalNetwork: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "network"), Addresses: chosen}}
+		for _, h := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"h1", "h2", "h3"}), 1, 3, rapid.ID).Draw(t, "hosts") {
+			g.Spec.Hosts = append(g.Spec.Hosts, GatewayHost{h, rapid.IntRange(0, 2).Draw(t, "weight")})
+		}
+		return g
+	case 2:
+		r := &Router{Metadata: meta}
+		r.Spec.Networks = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"x", "y", "z"}), 0, 2, rapid.ID).Draw(t, "networks")
+		for i, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"p", "q"}), 1, 2, rapid.ID).Draw(t, "gateways") {
+			g := RouterGateway{Name: name, Addresses: chosen}
+			if i > 0 {
+				g.Addresses, g.Destinations = nil, []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
+			}
+			r.Spec.Gateways = append(r.Spec.Gateways, g)
+		}
+		return r
+	}
+	f := &FloatingIP{Metadata: meta, Spec: FloatingIPSpec{Gateway: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "gateway")}}
+	if len(chosen) > 0 {
+		f.Spec.Address = chosen[0]
+	}
+	switch rapid.IntRange(0, 2).Draw(t, "what") {
+	case 0:
+		f.Spec.Endpoint = meta.Name
+	case 1:
+		f.Spec.Ports = []PortForward{{Protocol: "tcp", Port: 80, Endpoint: "x"}, {Protocol: "tcp", Port: 81, Endpoint: "y"}}
+	}
+	return f
+}
+
+// begin puts in what others refer to.
+func begin(t *rapid.T, s *State) {
+	objects, err := DecodeManifest([]byte(`
+{kind: Tenant, metadata: {name: a}}
+---
+{kind: Network, metadata: {name: x, tenant: a}, spec: {subnets: [{cidr: 10.0.0.0/29}]}}
+---
+{kind: Endpoint, metadata: {name: x, tenant: a}, spec: {network: x}}
+---
+{kind: Endpoint, metadata: {name: 'y', tenant: a}, spec: {network: x}}
+---
+{kind: ExternalNetwork, metadata: {name: p}, spec: {physicalNetwork: p, subnets: [{cidr: 192.0.2.0/28, pools: [192.0.2.0/29]}]}}
+---
+{kind: Gateway, metadata: {name: p}, spec: {externalNetwork: p, hosts: [{name: h1}]}}
+---
+{kind: Router, metadata: {name: x, tenant: a}, spec: {networks: [x], gateways: [{name: p}]}}
+---
+{kind: FloatingIP, metadata: {name: x, tenant: a}, spec: {gateway: p, endpoint: x}}
+---
+{kind: FloatingIP, metadata: {name: z, tenant: a}, spec: {gateway: p, ports: [{protocol: tcp, port: 80, endpoint: 'y'}]}}
+`))
+	var changes []Change
+	for _, o := range objects {
+		changes = append(changes, Change{Key: o.Key(), Object: o})
+	}
+	if err == nil {
+		_, err = s.Try(changes, testEnv)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

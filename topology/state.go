@@ -22,6 +22,12 @@ type State struct {
 	routerIDs  pool
 	interfaces map[string]Key
 	datapaths  map[uint64]Key
+
+	externalIDs pool
+	zones       pool
+	externals   map[string]*extIndex        // by external network
+	gatewayUse  map[string]map[Key]struct{} // gateway to the routers and floating IPs that name it
+	floating    map[Key]map[string]struct{} // endpoint to the floating IPs that name it
 }
 
 // scope names the objects of one kind in one tenant.
@@ -54,6 +60,12 @@ func NewState() *State {
 		routerIDs:  pool{holder: map[uint32]Key{}},
 		interfaces: map[string]Key{},
 		datapaths:  map[uint64]Key{},
+
+		externalIDs: pool{holder: map[uint32]Key{}},
+		zones:       pool{holder: map[uint32]Key{}},
+		externals:   map[string]*extIndex{},
+		gatewayUse:  map[string]map[Key]struct{}{},
+		floating:    map[Key]map[string]struct{}{},
 	}
 }
 
@@ -141,6 +153,7 @@ func (s *State) index(o Object) {
 				n.router = o.Metadata.Name
 			}
 		}
+		s.indexAttachments(o)
 	case *Endpoint:
 		s.network(o.NetworkKey()).attach(o)
 		if _, taken := s.interfaces[o.Allocated.InterfaceID]; !taken {
@@ -150,6 +163,8 @@ func (s *State) index(o Object) {
 		if _, taken := s.datapaths[o.Allocated.DatapathID]; !taken {
 			s.datapaths[o.Allocated.DatapathID] = o.Key()
 		}
+	default:
+		s.indexExternal(o)
 	}
 }
 
@@ -167,6 +182,7 @@ func (s *State) unindex(o Object) {
 			}
 			s.dropIfEmpty(key)
 		}
+		s.unindexAttachments(o)
 	case *Endpoint:
 		s.networks[o.NetworkKey()].detach(o)
 		s.dropIfEmpty(o.NetworkKey())
@@ -177,6 +193,8 @@ func (s *State) unindex(o Object) {
 		if s.datapaths[o.Allocated.DatapathID] == o.Key() {
 			delete(s.datapaths, o.Allocated.DatapathID)
 		}
+	default:
+		s.unindexExternal(o)
 	}
 }
 

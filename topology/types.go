@@ -15,12 +15,15 @@ const (
 	KindRouter   Kind = "Router"
 	KindEndpoint Kind = "Endpoint"
 	KindHost     Kind = "Host"
+	KindExternal Kind = "ExternalNetwork"
+	KindGateway  Kind = "Gateway"
+	KindFloating Kind = "FloatingIP"
 	// KindPipeline is no kind of resource: it stands for the flows that every host
 	// has whatever its endpoints, where the owner of a flow is asked for.
 	KindPipeline Kind = "Pipeline"
 )
 
-// Key identifies one object. Tenant is empty for tenants and hosts.
+// Key identifies one object. Tenant is empty for what belongs to no tenant.
 type Key struct {
 	Kind   Kind   `json:"kind"`
 	Tenant string `json:"tenant,omitempty"`
@@ -38,7 +41,8 @@ type Metadata struct {
 	Created  time.Time `json:"created,omitzero"`
 }
 
-// Object is one resource: *Tenant, *Network, *Router, *Endpoint or *Host.
+// Object is one resource: *Tenant, *Network, *Router, *Endpoint, *Host,
+// *ExternalNetwork, *Gateway or *FloatingIP.
 // Objects that the store hands out are shared and must not be changed; use
 // Clone.
 type Object interface {
@@ -107,6 +111,8 @@ type RouterSpec struct {
 	// at most one router, and subnets of one router do not overlap.
 	Networks     []string      `json:"networks,omitempty"`
 	StaticRoutes []StaticRoute `json:"staticRoutes,omitempty"`
+	// Gateways connect the router to external networks.
+	Gateways []RouterGateway `json:"gateways,omitempty"`
 }
 
 // StaticRoute sends packets for a prefix to an address in a joined network.
@@ -118,6 +124,8 @@ type StaticRoute struct {
 // RouterAllocation is what the store chose for a router.
 type RouterAllocation struct {
 	ID uint32 `json:"id"`
+	// Gateways are in the order of the spec's.
+	Gateways []Attachment `json:"gateways,omitempty"`
 }
 
 // Endpoint is a logical attachment to a network: the interface of a container,

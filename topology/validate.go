@@ -16,7 +16,8 @@ const (
 	MaxStaticRoutes     = 1024 // of a router
 	MaxAddresses        = 16   // of an endpoint
 	MaxAllowedAddresses = 64   // of an endpoint
-	MaxVNI              = 1<<24 - 1
+	// MaxVNI leaves out the highest one, by which hosts watch gateways.
+	MaxVNI = 1<<24 - 2
 )
 
 // Validate says whether an object can be right by itself, whatever else exists.
@@ -37,6 +38,12 @@ func Validate(o Object) error {
 		return validateEndpoint(o)
 	case *Host:
 		return validateHost(o)
+	case *ExternalNetwork:
+		return validateExternal(o)
+	case *Gateway:
+		return validateGateway(o)
+	case *FloatingIP:
+		return validateFloatingIP(o)
 	}
 	return invalid(key, "kind", "unknown kind %T", o)
 }

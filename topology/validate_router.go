@@ -24,18 +24,18 @@ func validateRouter(r *Router) error {
 	if len(r.Spec.StaticRoutes) > MaxStaticRoutes {
 		return invalid(key, "spec.staticRoutes", "%d routes; at most %d", len(r.Spec.StaticRoutes), MaxStaticRoutes)
 	}
-	destinations := map[netip.Prefix]int{}
+	destinations := map[netip.Prefix]string{}
 	for i, route := range r.Spec.StaticRoutes {
 		field := fmt.Sprintf("spec.staticRoutes[%d]", i)
 		if err := validateRoute(key, field, route); err != nil {
 			return err
 		}
 		if j, ok := destinations[route.Destination]; ok {
-			return invalid(key, field+".destination", "%s is the destination of spec.staticRoutes[%d] already; a destination has one next hop", route.Destination, j)
+			return invalid(key, field+".destination", "%s is the destination of %s already; a destination has one next hop", route.Destination, j)
 		}
-		destinations[route.Destination] = i
+		destinations[route.Destination] = field
 	}
-	return nil
+	return validateRouterGateways(r, destinations)
 }
 
 func validateRoute(key Key, field string, r StaticRoute) error {

@@ -30,6 +30,18 @@ func endpointDoc(spec string) string {
 	return "{kind: Endpoint, metadata: {name: web1, tenant: acme}, spec: {" + spec + "}}"
 }
 
+func externalDoc(spec string) string {
+	return "{kind: ExternalNetwork, metadata: {name: x}, spec: {" + spec + "}}"
+}
+
+func gatewayDoc(spec string) string {
+	return "{kind: Gateway, metadata: {name: g}, spec: {" + spec + "}}"
+}
+
+func floatingDoc(spec string) string {
+	return "{kind: FloatingIP, metadata: {name: f, tenant: acme}, spec: {" + spec + "}}"
+}
+
 func hostDoc(name, address string) string {
 	return fmt.Sprintf("{kind: Host, metadata: {name: %q}, spec: {address: %q}}", name, address)
 }
@@ -63,8 +75,8 @@ func TestValidate(t *testing.T) {
 
 		{networkDoc(""), ""},
 		{networkDoc("vni: 1"), ""},
-		{networkDoc("vni: 16777215"), ""},
-		{networkDoc("vni: 16777216"), "spec.vni"},
+		{networkDoc("vni: 16777214"), ""},
+		{networkDoc("vni: 16777215"), "spec.vni"},
 		{networkDoc("mtu: 576"), ""},
 		{networkDoc("mtu: 575"), "spec.mtu"},
 		{networkDoc("mtu: 9001"), "spec.mtu"},
@@ -139,6 +151,47 @@ func TestValidate(t *testing.T) {
 		{hostDoc("h1", "tcp:192.0.2.1:0"), "spec.address"},
 		{hostDoc("h1", "tcp:example.org:6640"), "spec.address"},
 		{hostDoc("h1", "tcp:0.0.0.0:6640"), "spec.address"},
+		{externalDoc("physicalNetwork: p, subnets: [{cidr: 192.0.2.0/24}]"), ""},
+		{externalDoc("physicalNetwork: p, vlan: 4094, mtu: 9000, subnets: [{cidr: 192.0.2.0/24, nextHops: [192.0.2.1, 192.0.2.2], pools: [192.0.2.3-192.0.2.9, 192.0.2.128/25]}]"), ""},
+		{externalDoc("subnets: [{cidr: 192.0.2.0/24}]"), "spec.physicalNetwork"},
+		{externalDoc("physicalNetwork: 'a:b', subnets: [{cidr: 192.0.2.0/24}]"), "spec.physicalNetwork"},
+		{externalDoc("physicalNetwork: p"), "spec.subnets"},
+		{externalDoc("physicalNetwork: p, vlan: 4095, subnets: [{cidr: 192.0.2.0/24}]"), "spec.vlan"},
+		{externalDoc("physicalNetwork: p, mtu: 500, subnets: [{cidr: 192.0.2.0/24}]"), "spec.mtu"},
+		{externalDoc("physicalNetwork: p, mtu: 1000, subnets: [{cidr: '2001:db8::/64'}]"), "spec.mtu"},
+		{externalDoc("physicalNetwork: p, subnets: [{cidr: 192.0.2.0/24}, {cidr: 192.0.2.128/25}]"), "spec.subnets[1].cidr"},
+		{externalDoc("physicalNetwork: p, subnets: [{cidr: 192.0.2.0/24, nextHops: [192.0.3.1]}]"), "spec.subnets[0].nextHops[0]"},
+		{externalDoc("physicalNetwork: p, subnets: [{cidr: 192.0.2.0/24, nextHops: [192.0.2.1, 192.0.2.1]}]"), "spec.subnets[0].nextHops[1]"},
+		{externalDoc("physicalNetwork: p, subnets: [{cidr: 192.0.2.0/24, pools: [192.0.1.9-192.0.2.9]}]"), "spec.subnets[0].pools[0]"},
+		{externalDoc("physicalNetwork: p, subnets: [{cidr: 192.0.2.0/24, pools: [192.0.2.0/28, 192.0.2.15]}]"), "spec.subnets[0].pools[1]"},
+		{gatewayDoc("externalNetwork: x, hosts: [{name: h1}, {name: h2, weight: 100}]"), ""},
+		{gatewayDoc("hosts: [{name: h1}]"), "spec.externalNetwork"},
+		{gatewayDoc("externalNetwork: x"), "spec.hosts"},
+		{gatewayDoc("externalNetwork: x, hosts: [{name: h1}, {name: h1}]"), "spec.hosts[1].name"},
+		{gatewayDoc("externalNetwork: x, hosts: [{name: h1, weight: 101}]"), "spec.hosts[0].weight"},
+		{gatewayDoc("externalNetwork: x, hosts: [{name: h1}], addresses: [192.0.2.1, 192.0.2.1]"), "spec.addresses[1]"},
+		{gatewayDoc("externalNetwork: x, hosts: [{name: h1}], addresses: [192.0.2.1, 192.0.2.2, 192.0.2.3]"), "spec.addresses"},
+		{gatewayDoc("externalNetwork: x, hosts: [" + many(9, "{name: h#}") + "]"), "spec.hosts"},
+		{routerDoc("networks: [net], gateways: [{name: g, addresses: [192.0.2.1], routedNetworks: [net]}]"), ""},
+		{routerDoc("gateways: [{name: g}, {name: g, destinations: [192.0.2.0/24]}]"), "spec.gateways[1].name"},
+		{routerDoc("gateways: [{name: g}, {name: h}]"), "spec.gateways[1]"},
+		{routerDoc("gateways: [{name: g, destinations: [192.0.2.0/24, 192.0.2.0/24]}]"), "spec.gateways[0].destinations[1]"},
+		{routerDoc("gateways: [{name: g, destinations: [224.0.0.0/8]}]"), "spec.gateways[0].destinations[0]"},
+		{routerDoc("gateways: [{name: g, addresses: ['2001:db8::1']}]"), "spec.gateways[0].addresses[0]"},
+		{routerDoc("gateways: [{name: g, routedNetworks: [net]}]"), "spec.gateways[0].routedNetworks[0]"},
+		{floatingDoc("gateway: g"), ""},
+		{floatingDoc("gateway: g, address: 192.0.2.1, endpoint: e, endpointAddress: 10.0.0.1, sources: [10.0.0.0/8]"), ""},
+		{floatingDoc("gateway: g, ports: [{protocol: tcp, port: 80, endpoint: e}, {protocol: udp, port: 80, endpoint: e, endpointPort: 8080}]"), ""},
+		{floatingDoc("endpoint: e"), "spec.gateway"},
+		{floatingDoc("gateway: g, endpoint: e, ports: [{protocol: tcp, port: 80, endpoint: e}]"), "spec.ports"},
+		{floatingDoc("gateway: g, endpointAddress: 10.0.0.1"), "spec.endpointAddress"},
+		{floatingDoc("gateway: g, endpoint: e, address: 192.0.2.1, endpointAddress: 'fd00::1'"), "spec.endpointAddress"},
+		{floatingDoc("gateway: g, ports: [{protocol: sctp, port: 80, endpoint: e}]"), "spec.ports[0].protocol"},
+		{floatingDoc("gateway: g, ports: [{protocol: tcp, port: 0, endpoint: e}]"), "spec.ports[0].port"},
+		{floatingDoc("gateway: g, ports: [{protocol: tcp, port: 80, endpoint: e, endpointPort: 65536}]"), "spec.ports[0].endpointPort"},
+		{floatingDoc("gateway: g, ports: [{protocol: tcp, port: 80, endpoint: e}, {protocol: tcp, port: 80, endpoint: f}]"), "spec.ports[1].port"},
+		{floatingDoc("gateway: g, ports: [{protocol: tcp, port: 80}]"), "spec.ports[0].endpoint"},
+		{floatingDoc("gateway: g, sources: [10.0.0.1/8]"), "spec.sources[0]"},
 	} {
 		err := Validate(decodeOne(t, tc.doc))
 		var inv *InvalidError

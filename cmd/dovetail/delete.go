@@ -103,7 +103,6 @@ func (o deleteOptions) manifestKeys() ([]topology.Key, error) {
 	for _, obj := range m.objects {
 		keys = append(keys, obj.Key())
 	}
-	order := []topology.Kind{topology.KindEndpoint, topology.KindRouter, topology.KindNetwork, topology.KindTenant, topology.KindHost}
-	slices.SortStableFunc(keys, func(a, b topology.Key) int { return slices.Index(order, a.Kind) - slices.Index(order, b.Kind) })
+	slices.SortStableFunc(keys, func(a, b topology.Key) int { return b.Kind.Order() - a.Kind.Order() })
 	return keys, nil
 }

@@ -21,6 +21,9 @@ var kindNames = []struct {
 	{topology.KindRouter, []string{"routers", "router"}, true},
 	{topology.KindEndpoint, []string{"endpoints", "endpoint", "ep"}, true},
 	{topology.KindHost, []string{"hosts", "host"}, false},
+	{topology.KindExternal, []string{"external-networks", "external-network", "externalnetwork", "extnet"}, false},
+	{topology.KindGateway, []string{"gateways", "gateway", "gw"}, false},
+	{topology.KindFloating, []string{"floating-ips", "floating-ip", "floatingip", "fip"}, true},
 }
 
 func parseKind(s string) (kind topology.Kind, scoped bool, err error) {

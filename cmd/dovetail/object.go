@@ -23,6 +23,18 @@ type object struct {
 		Networks     []string               `json:"networks"`
 		StaticRoutes []topology.StaticRoute `json:"staticRoutes"`
 		Address      string                 `json:"address"`
+		// of external networks, gateways and floating IPs
+		PhysicalNetwork string                 `json:"physicalNetwork"`
+		VLAN            int                    `json:"vlan"`
+		ExternalNetwork string                 `json:"externalNetwork"`
+		Gateway         string                 `json:"gateway"`
+		Endpoint        string                 `json:"endpoint"`
+		Ports           []topology.PortForward `json:"ports"`
+		Hosts           []topology.GatewayHost `json:"hosts"`
+		Subnets         []struct {
+			CIDR     netip.Prefix `json:"cidr"`
+			NextHops []netip.Addr `json:"nextHops"`
+		} `json:"subnets"`
 	} `json:"spec"`
 	Status struct {
 		topology.Status
@@ -39,6 +51,10 @@ type object struct {
 		DatapathType string            `json:"datapathType"`
 		Version      string            `json:"version"`
 		UnderlayMTU  int               `json:"underlayMTU"`
+
+		Gateways []topology.Attachment `json:"gateways"` // of a router
+		Lanes    []topology.Lane       `json:"lanes"`    // of a gateway
+		Address  netip.Addr            `json:"address"`  // of a floating IP
 	} `json:"status"`
 
 	raw json.RawMessage

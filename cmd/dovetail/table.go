@@ -49,6 +49,12 @@ func columns(kind topology.Kind, now time.Time) []column {
 	case topology.KindRouter:
 		return []column{colTenant, colName,
 			{title: "NETWORKS", cell: func(o *object) string { return strings.Join(o.Spec.Networks, ",") }},
+			{title: "GATEWAYS", cell: func(o *object) string {
+				return joined(o.Status.Gateways, func(a topology.Attachment) string { return a.Gateway })
+			}},
+			{title: "OUTSIDE", wide: true, cell: func(o *object) string {
+				return joined(o.Status.Gateways, func(a topology.Attachment) string { return joined(a.Addresses, netip.Addr.String) })
+			}},
 			{title: "ID", wide: true, cell: func(o *object) string { return number(int(o.Status.ID)) }},
 			{title: "ROUTES", wide: true, cell: func(o *object) string {
 				return joined(o.Spec.StaticRoutes, func(r topology.StaticRoute) string { return r.Destination.String() + " via " + r.NextHop.String() })
@@ -72,6 +78,52 @@ func columns(kind topology.Kind, now time.Time) []column {
 				}
 				return ""
 			}},
+			colPhase, colAge(now), colReason}
+	case topology.KindExternal:
+		return []column{colName,
+			{title: "PHYSICAL", cell: func(o *object) string { return o.Spec.PhysicalNetwork }},
+			{title: "VLAN", cell: func(o *object) string { return number(o.Spec.VLAN) }},
+			{title: "SUBNETS", cell: func(o *object) string {
+				var cidrs []string
+				for _, s := range o.Spec.Subnets {
+					cidrs = append(cidrs, s.CIDR.String())
+				}
+				return strings.Join(cidrs, ",")
+			}},
+			{title: "NEXT-HOPS", wide: true, cell: func(o *object) string {
+				var hops []netip.Addr
+				for _, s := range o.Spec.Subnets {
+					hops = append(hops, s.NextHops...)
+				}
+				return joined(hops, netip.Addr.String)
+			}},
+			{title: "MTU", wide: true, cell: func(o *object) string { return number(o.Status.MTU) }},
+			colPhase, colAge(now), colReason}
+	case topology.KindGateway:
+		return []column{colName,
+			{title: "EXTERNAL-NETWORK", cell: func(o *object) string { return o.Spec.ExternalNetwork }},
+			{title: "HOSTS", cell: func(o *object) string {
+				return joined(o.Spec.Hosts, func(h topology.GatewayHost) string { return h.Name })
+			}},
+			{title: "ADDRESSES", cell: func(o *object) string {
+				return joined(o.Status.Lanes, func(l topology.Lane) string { return joined(l.Addresses, netip.Addr.String) })
+			}},
+			{title: "MAC", wide: true, cell: func(o *object) string {
+				return joined(o.Status.Lanes, func(l topology.Lane) string { return l.MAC.String() })
+			}},
+			colPhase, colAge(now), colReason}
+	case topology.KindFloating:
+		return []column{colTenant, colName,
+			{title: "ADDRESS", cell: func(o *object) string { return o.Status.Address.String() }},
+			{title: "FOR", cell: func(o *object) string {
+				if o.Spec.Endpoint != "" {
+					return o.Spec.Endpoint
+				}
+				return joined(o.Spec.Ports, func(p topology.PortForward) string {
+					return fmt.Sprintf("%s/%d:%s", p.Protocol, p.Port, p.Endpoint)
+				})
+			}},
+			{title: "GATEWAY", cell: func(o *object) string { return o.Spec.Gateway }},
 			colPhase, colAge(now), colReason}
 	case topology.KindHost:
 		return []column{colName,

@@ -64,6 +64,30 @@ func endpoint(tenant, name, network string, addrs ...string) *topology.Endpoint 
 	return e
 }
 
+func external(name string) *topology.ExternalNetwork {
+	p := netip.MustParsePrefix("192.0.2.0/24")
+	return &topology.ExternalNetwork{Metadata: topology.Metadata{Name: name}, Spec: topology.ExternalSpec{
+		PhysicalNetwork: "physnet1",
+		Subnets:         []topology.ExternalSubnet{{CIDR: p, Pools: []topology.AddressRange{{First: p.Addr(), Last: netip.MustParseAddr("192.0.2.255")}}}},
+	}}
+}
+
+// gateway is one to the external network "internet".
+func gateway(name string) *topology.Gateway {
+	return &topology.Gateway{Metadata: topology.Metadata{Name: name}, Spec: topology.GatewaySpec{
+		ExternalNetwork: "internet", Hosts: []topology.GatewayHost{{Name: "h1"}},
+	}}
+}
+
+// floating is a floating IP at the gateway "edge".
+func floating(tenant, name, address string) *topology.FloatingIP {
+	f := &topology.FloatingIP{Metadata: topology.Metadata{Name: name, Tenant: tenant}, Spec: topology.FloatingIPSpec{Gateway: "edge"}}
+	if address != "" {
+		f.Spec.Address = netip.MustParseAddr(address)
+	}
+	return f
+}
+
 func puts(objects ...topology.Object) []Change {
 	var list []Change
 	for _, o := range objects {

@@ -14,8 +14,9 @@ import (
 //	/dovetail/schema                         version of the layout
 //	/dovetail/v1/head                        written by every commit: its revision is the store's
 //	/dovetail/v1/guard/TENANT                written by every commit that touches the tenant
-//	/dovetail/v1/tenant/NAME                 and likewise host/NAME
-//	/dovetail/v1/network/TENANT/NAME         and likewise router/, endpoint/
+//	/dovetail/v1/guard/@external             likewise gateways and what refers to them
+//	/dovetail/v1/tenant/NAME                 and likewise host/, external/, gateway/
+//	/dovetail/v1/network/TENANT/NAME         and likewise router/, endpoint/, floating/
 //	/dovetail/v1/binding/TENANT/ENDPOINT
 //	/dovetail/v1/index/vni/NUMBER            the key of the holder; likewise router/NUMBER,
 //	                                         datapath/NUMBER, interface/ID
@@ -48,6 +49,12 @@ func segment(k topology.Kind) string {
 		return "endpoint"
 	case topology.KindHost:
 		return "host"
+	case topology.KindExternal:
+		return "external"
+	case topology.KindGateway:
+		return "gateway"
+	case topology.KindFloating:
+		return "floating"
 	}
 	return "unknown"
 }
@@ -62,7 +69,7 @@ func objectKey(k topology.Key) string {
 // parseObjectKey is the inverse of objectKey; false for keys that hold no object.
 func parseObjectKey(s string) (topology.Key, bool) {
 	seg, rest, _ := strings.Cut(strings.TrimPrefix(s, prefix), "/")
-	for _, k := range []topology.Kind{topology.KindEndpoint, topology.KindNetwork, topology.KindRouter, topology.KindTenant, topology.KindHost} {
+	for _, k := range topology.Kinds() {
 		if segment(k) != seg {
 			continue
 		}
@@ -75,15 +82,28 @@ func parseObjectKey(s string) (topology.Key, bool) {
 	return topology.Key{}, false
 }
 
-// guarded is the tenant whose guard protects an object, or "".
-func guarded(k topology.Key) string {
-	switch {
-	case k.Kind.Scoped():
-		return k.Tenant
-	case k.Kind == topology.KindTenant:
-		return k.Name
+// externalGuard protects external networks, gateways, and the addresses and
+// references of tenants' objects there. No tenant can have its name.
+const externalGuard = "@external"
+
+// guards are those that protect an object.
+func guards(o topology.Object) []string {
+	switch o := o.(type) {
+	case *topology.Tenant:
+		return []string{o.Metadata.Name}
+	case *topology.Network, *topology.Endpoint:
+		return []string{o.Meta().Tenant}
+	case *topology.Router:
+		if len(o.Allocated.Gateways) == 0 {
+			return []string{o.Metadata.Tenant}
+		}
+		return []string{o.Metadata.Tenant, externalGuard}
+	case *topology.FloatingIP:
+		return []string{o.Metadata.Tenant, externalGuard}
+	case *topology.ExternalNetwork, *topology.Gateway:
+		return []string{externalGuard}
 	}
-	return ""
+	return nil
 }
 
 // indexKeys are the keys of what an object holds that is unique across tenants. An
@@ -93,7 +113,11 @@ func indexKeys(o topology.Object) []string {
 	case *topology.Network:
 		return []string{indexPrefix + "vni/" + strconv.FormatUint(uint64(o.Allocated.VNI), 10)}
 	case *topology.Router:
-		return []string{indexPrefix + "router/" + strconv.FormatUint(uint64(o.Allocated.ID), 10)}
+		keys := []string{indexPrefix + "router/" + strconv.FormatUint(uint64(o.Allocated.ID), 10)}
+		for _, a := range o.Allocated.Gateways {
+			keys = append(keys, indexPrefix+"vni/"+strconv.FormatUint(uint64(a.VNI), 10))
+		}
+		return keys
 	case *topology.Endpoint:
 		if strings.Contains(o.Allocated.InterfaceID, "/") {
 			return nil

@@ -20,11 +20,16 @@ func TestCommitNoticesWhatCameBetween(t *testing.T) {
 		e.Spec.InterfaceID = id
 		return e
 	}
+	at := func(r *topology.Router, gateway string) *topology.Router {
+		r.Spec.Gateways = []topology.RouterGateway{{Name: gateway}}
+		return r
+	}
 	register := func(name string) []Change {
 		return []Change{{Op: topology.OpRegister, Key: host(name), Object: &topology.Host{}}}
 	}
 	base := puts(tenant("a"), tenant("b"), tenant("empty"),
 		network("a", "blue", "10.0.0.0/24"), network("a", "red", "10.1.0.0/24"), network("a", "green", "10.1.0.0/24"), network("b", "blue", "10.0.0.0/24"),
+		external("internet"), gateway("edge"), gateway("spare"),
 		endpoint("a", "web1", "blue"), &topology.Host{Metadata: topology.Metadata{Name: "h1"}})
 	for name, tc := range map[string]struct{ first, between []Change }{
 		"one address":                 {puts(endpoint("a", "x", "blue", "10.0.0.9")), puts(endpoint("a", "y", "blue", "10.0.0.9"))},
@@ -38,6 +43,10 @@ func TestCommitNoticesWhatCameBetween(t *testing.T) {
 		"network with a new endpoint": {deletes(network("a", "red").Key()), puts(endpoint("a", "x", "red"))},
 		"endpoint in a gone network":  {puts(endpoint("a", "x", "red")), deletes(network("a", "red").Key())},
 		"two controllers, one host":   {register("h2"), register("h2")},
+		"one external address":        {puts(floating("a", "f", "192.0.2.9")), puts(floating("b", "f", "192.0.2.9"))},
+		"one from the pool":           {puts(floating("a", "f", "")), puts(at(router("b", "r", "blue"), "edge"))},
+		"router at a gone gateway":    {puts(at(router("a", "r", "red"), "spare")), deletes(gateway("spare").Key())},
+		"gateway with a new router":   {deletes(gateway("spare").Key()), puts(at(router("a", "r", "red"), "spare"))},
 		"host that is deleted":        {deletes(host("h1")), deletes(host("h1"))},
 	} {
 		t.Run(name, func(t *testing.T) {

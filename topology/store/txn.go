@@ -7,13 +7,13 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// txn is a transaction under construction. It commits only if every tenant that it
-// touches is as it was when it was planned, and what must be unique across tenants
-// is free.
+// txn is a transaction under construction. It commits only if everything that the
+// guards of what it touches protect is as it was when it was planned, and what must
+// be unique across tenants is free.
 type txn struct {
 	edits  []topology.Edit
 	base   int64            // revision of the state it was planned on
-	guards map[string]int64 // revisions of the guards of the tenants touched
+	guards map[string]int64 // revisions of the guards of what is touched
 
 	compares []clientv3.Cmp
 	ops      []clientv3.Op
@@ -23,10 +23,21 @@ type txn struct {
 func (t *txn) note(guards map[string]int64) {
 	t.guards = map[string]int64{}
 	for _, e := range t.edits {
-		if tenant := guarded(e.Key); tenant != "" {
-			t.guards[tenant] = guards[tenant]
+		for _, g := range editGuards(e) {
+			t.guards[g] = guards[g]
 		}
 	}
+}
+
+// editGuards are the guards of the object as it was and as it becomes.
+func editGuards(e topology.Edit) []string {
+	var list []string
+	for _, o := range []topology.Object{e.Before, e.After} {
+		if o != nil {
+			list = append(list, guards(o)...)
+		}
+	}
+	return list
 }
 
 func (t *txn) build() ([]clientv3.Cmp, []clientv3.Op, error) {
@@ -34,7 +45,7 @@ func (t *txn) build() ([]clientv3.Cmp, []clientv3.Op, error) {
 		return Event{Before: a.Before, After: a.After}.order() - Event{Before: b.Before, After: b.After}.order()
 	})
 	t.ops = append(t.ops, clientv3.OpPut(headKey, "", clientv3.WithPrevKV()))
-	t.guardTenants()
+	t.guard()
 	t.indexes()
 	for _, e := range t.edits {
 		if err := t.write(e); err != nil {
@@ -44,16 +55,16 @@ func (t *txn) build() ([]clientv3.Cmp, []clientv3.Op, error) {
 	return t.compares, t.ops, nil
 }
 
-func (t *txn) guardTenants() {
-	touched := map[string]bool{} // to whether the tenant is deleted
+func (t *txn) guard() {
+	touched := map[string]bool{} // to whether it is a tenant's that is deleted
 	for _, e := range t.edits {
-		if tenant := guarded(e.Key); tenant != "" {
-			touched[tenant] = touched[tenant] || e.Key.Kind == topology.KindTenant && e.After == nil
+		for _, g := range editGuards(e) {
+			touched[g] = touched[g] || e.Key.Kind == topology.KindTenant && e.After == nil
 		}
 	}
-	for tenant, deleted := range touched {
-		key := guardKey(tenant)
-		t.compares = append(t.compares, clientv3.Compare(clientv3.ModRevision(key), "=", t.guards[tenant]))
+	for name, deleted := range touched {
+		key := guardKey(name)
+		t.compares = append(t.compares, clientv3.Compare(clientv3.ModRevision(key), "=", t.guards[name]))
 		if deleted {
 			t.ops = append(t.ops, clientv3.OpDelete(key))
 		} else {

@@ -1,0 +1,124 @@
+package topology
+
+import (
+	"math"
+	"net/netip"
+	"strconv"
+)
+
+var everywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+
+// Prefixes are the destinations, spelled out.
+func (g RouterGateway) Prefixes() []netip.Prefix {
+	if len(g.Destinations) == 0 {
+		return everywhere
+	}
+	return g.Destinations
+}
+
+// Attachment is what the store chose for the router at the gateway, nil if it is
+// not connected to it.
+func (r *Router) Attachment(gateway string) *Attachment {
+	for i := range r.Allocated.Gateways {
+		if a := &r.Allocated.Gateways[i]; a.Gateway == gateway {
+			return a
+		}
+	}
+	return nil
+}
+
+// lanes is how many lanes the gateway's spec asks for.
+func (g *Gateway) lanes() int {
+	n := 0
+	for _, h := range g.Spec.Hosts {
+		if h.Weight > 0 {
+			n++
+		}
+	}
+	return max(n, 1)
+}
+
+// Lane says in which lane of the gateway a router is, by its id. Routers stay
+// where they are when the weight of another host changes, or a host comes or goes,
+// but for those that must move (rendezvous hashing).
+func (g *Gateway) Lane(router uint32) int {
+	best, bestScore, lane := 0, math.Inf(-1), 0
+	for _, h := range g.Spec.Hosts {
+		if h.Weight == 0 {
+			continue
+		}
+		if s := score(router, h); s > bestScore {
+			best, bestScore = lane, s
+		}
+		lane++
+	}
+	return best
+}
+
+// score is the logarithmic method of weighted rendezvous hashing (Schindelhauer
+// and Schomaker, 2005).
+func score(router uint32, h GatewayHost) float64 {
+	uniform := (float64(hash64(strconv.Itoa(int(router)), h.Name)>>11) + 0.5) / (1 << 53) // in (0, 1)
+	return -float64(h.Weight) / math.Log(uniform)
+}
+
+// Order is the hosts of a lane: the first is where it is while all live, and each
+// takes over when all before it are dead.
+func (g *Gateway) Order(lane int) []string {
+	first, n := 0, 0
+	for i, h := range g.Spec.Hosts {
+		if h.Weight == 0 {
+			continue
+		}
+		if n == lane {
+			first = i
+		}
+		n++
+	}
+	order := make([]string, 0, len(g.Spec.Hosts))
+	order = append(order, g.Spec.Hosts[first].Name)
+	for i, h := range g.Spec.Hosts {
+		if i != first {
+			order = append(order, h.Name)
+		}
+	}
+	return order
+}
+
+// subnetFor is the external subnet that holds the address, nil if none does.
+func (x *ExternalNetwork) subnetFor(a netip.Addr) *ExternalSubnet {
+	for i := range x.Spec.Subnets {
+		if s := &x.Spec.Subnets[i]; s.CIDR.Contains(a) {
+			return s
+		}
+	}
+	return nil
+}
+
+// Endpoints are the keys of the endpoints that a floating IP stands for, one for
+// each of its ports if it has any.
+func (f *FloatingIP) Endpoints() []Key {
+	key := func(name string) Key { return Key{KindEndpoint, f.Metadata.Tenant, name} }
+	if f.Spec.Endpoint != "" {
+		return []Key{key(f.Spec.Endpoint)}
+	}
+	list := make([]Key, len(f.Spec.Ports))
+	for i, p := range f.Spec.Ports {
+		list[i] = key(p.Endpoint)
+	}
+	return list
+}
+
+// Inside is the endpoint's address that the floating IP stands for; the zero Addr
+// if the endpoint has none of its IP version.
+func (f *FloatingIP) Inside(e *Endpoint) netip.Addr {
+	if f.Spec.EndpointAddress.IsValid() {
+		return f.Spec.EndpointAddress
+	}
+	for _, a := range e.Allocated.Addresses {
+		if a.Is4() == f.Allocated.Address.Is4() {
+			return a
+		}
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,154 @@
+package topology
+
+import "net/netip"
+
+// ExternalNetwork is a network outside: a physical network that hosts have a
+// bridge to, and the IP subnets on it.
+type ExternalNetwork struct {
+	Metadata  Metadata           `json:"metadata"`
+	Spec      ExternalSpec       `json:"spec"`
+	Allocated ExternalAllocation `json:"allocated"`
+}
+
+// ExternalSpec is what the user says of an external network.
+type ExternalSpec struct {
+	// PhysicalNetwork is its name in external_ids:dovetail-bridge-mappings of
+	// the hosts that are connected to it.
+	PhysicalNetwork string `json:"physicalNetwork"`
+	// VLAN is the IEEE 802.1Q tag on that network, 1 to 4094; 0 means untagged.
+	VLAN int `json:"vlan,omitempty"`
+	// MTU is the largest IP packet in bytes; 0 means 1500.
+	MTU     int              `json:"mtu,omitempty"`
+	Subnets []ExternalSubnet `json:"subnets"`
+}
+
+// ExternalSubnet is an IP prefix of an external network.
+type ExternalSubnet struct {
+	CIDR netip.Prefix `json:"cidr"`
+	// NextHops are the routers to the rest of the world, the preferred one
+	// first. Without any, only the subnet itself can be reached.
+	NextHops []netip.Addr `json:"nextHops,omitempty"`
+	// Pools are the addresses that the controller may give out. Others can
+	// still be chosen.
+	Pools []AddressRange `json:"pools,omitempty"`
+}
+
+// ExternalAllocation is what the store chose for an external network.
+type ExternalAllocation struct {
+	// ID is unique among external networks, never 0, and stable.
+	ID  uint32 `json:"id"`
+	MTU int    `json:"mtu"`
+}
+
+// Gateway joins routers to an external network, on a set of hosts. One of them
+// at a time carries the traffic of a router, and another takes over when it dies.
+type Gateway struct {
+	Metadata  Metadata          `json:"metadata"`
+	Spec      GatewaySpec       `json:"spec"`
+	Allocated GatewayAllocation `json:"allocated"`
+}
+
+// GatewaySpec is what the user says of a gateway.
+type GatewaySpec struct {
+	// ExternalNetwork cannot change.
+	ExternalNetwork string `json:"externalNetwork"`
+	// Hosts are those that carry the gateway, in the order of preference. They
+	// need a bridge mapping for the external network's physical network.
+	Hosts []GatewayHost `json:"hosts"`
+	// Addresses are the gateway's own in the external network, from which it
+	// sends ICMP errors and to which the world routes what is not translated. Of
+	// each IP version that is left out one is allocated from the pools, if there
+	// are any; one for each host with a weight.
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+}
+
+// GatewayHost is one host of a gateway.
+type GatewayHost struct {
+	Name string `json:"name"`
+	// Weight is this host's share of the routers, 0 to 100. If all are 0, the
+	// first host carries everything as long as it lives; if some are not, each
+	// of those carries its share, and those of weight 0 only stand by.
+	Weight int `json:"weight,omitempty"`
+}
+
+// GatewayAllocation is what the store chose for a gateway.
+type GatewayAllocation struct {
+	// Lanes are the shares that the routers are divided into: one for each host
+	// with a weight, in the order of the spec; a single one if there is none.
+	Lanes []Lane `json:"lanes,omitempty"`
+}
+
+// Lane is the part of a gateway that is on one host at a time. It moves to
+// another host as a whole, with its MAC and its addresses.
+type Lane struct {
+	MAC       MAC          `json:"mac"`
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+}
+
+// RouterGateway connects a router to a gateway.
+type RouterGateway struct {
+	Name string `json:"name"`
+	// Destinations are what is reached by this gateway; empty means everything
+	// for which there is no better route.
+	Destinations []netip.Prefix `json:"destinations,omitempty"`
+	// Addresses are the external IPv4 addresses that take the place of inside
+	// ones (source NAT), from which each endpoint always gets the same one; empty
+	// lets the controller allocate one. IPv6 is never translated.
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+	// RoutedNetworks are networks of the router whose own IPv4 addresses go out
+	// untranslated.
+	RoutedNetworks []string `json:"routedNetworks,omitempty"`
+}
+
+// Attachment is what the store chose for a router at one gateway.
+type Attachment struct {
+	Gateway         string `json:"gateway"`
+	ExternalNetwork string `json:"externalNetwork"`
+	// VNI is that of the packets on their way to the gateway's host.
+	VNI uint32 `json:"vni"`
+	// Zone is the connection tracking zone, 1 to 65535, unique among all.
+	Zone      uint32       `json:"zone"`
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+}
+
+// FloatingIP is an external address that stands for an endpoint, in both
+// directions, or whose ports stand for ports of endpoints.
+type FloatingIP struct {
+	Metadata  Metadata             `json:"metadata"`
+	Spec      FloatingIPSpec       `json:"spec"`
+	Allocated FloatingIPAllocation `json:"allocated"`
+}
+
+// FloatingIPSpec is what the user says of a floating IP. Without an endpoint and
+// without ports, the address is reserved.
+type FloatingIPSpec struct {
+	// Gateway is the one in whose external network the address is. The router of
+	// the endpoint's network must be connected to it. It cannot change.
+	Gateway string `json:"gateway"`
+	// Address is chosen from the external network's subnets; unset lets the
+	// controller allocate one from its pools.
+	Address  netip.Addr `json:"address,omitzero"`
+	Endpoint string     `json:"endpoint,omitempty"`
+	// EndpointAddress is the endpoint's address meant; unset means its first of
+	// the same IP version.
+	EndpointAddress netip.Addr    `json:"endpointAddress,omitzero"`
+	Ports           []PortForward `json:"ports,omitempty"`
+	// Sources are the prefixes outside that may begin connections; empty means
+	// everybody.
+	Sources []netip.Prefix `json:"sources,omitempty"`
+}
+
+// PortForward is one port of a floating IP that stands for one of an endpoint.
+type PortForward struct {
+	Protocol string `json:"protocol"` // "tcp" or "udp"
+	Port     int    `json:"port"`
+	Endpoint string `json:"endpoint"`
+	// EndpointPort is 0 for the same port.
+	EndpointPort int `json:"endpointPort,omitempty"`
+}
+
+// FloatingIPAllocation is what the store chose for a floating IP.
+type FloatingIPAllocation struct {
+	ExternalNetwork string     `json:"externalNetwork"`
+	Address         netip.Addr `json:"address"`
+}
