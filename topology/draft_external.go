@@ -295,6 +295,13 @@ func (d *Draft) putGateways() error {
 		g := st.now.(*Gateway)
 		old, _ := st.old.(*Gateway)
 		g.Allocated = GatewayAllocation{Lanes: make([]Lane, g.lanes())}
+		if old != nil {
+			g.Allocated.ID = old.Allocated.ID
+		} else if id, ok := d.state.gatewayIDs.choose(1, 1<<numbersBits, st.Key); ok {
+			g.Allocated.ID = id
+		} else {
+			return invalid(st.Key, "metadata.name", "there are too many gateways; delete one")
+		}
 		got := d.reserved[wishKey{holder: st.Key}]
 		for _, v4 := range []bool{true, false} {
 			lane := 0

@@ -102,6 +102,7 @@ func (s *State) indexExternal(o Object) {
 		s.externalIDs.take(o.Allocated.ID, o.Key())
 		s.external(o.Metadata.Name).setPools(o)
 	case *Gateway:
+		s.gatewayIDs.take(o.Allocated.ID, o.Key())
 		x := s.external(o.Spec.ExternalNetwork)
 		x.gateways[o.Metadata.Name] = struct{}{}
 		for _, l := range o.Allocated.Lanes {
@@ -124,6 +125,7 @@ func (s *State) unindexExternal(o Object) {
 		s.externalIDs.release(o.Allocated.ID, o.Key())
 		s.dropExternalIfEmpty(o.Metadata.Name)
 	case *Gateway:
+		s.gatewayIDs.release(o.Allocated.ID, o.Key())
 		x := s.external(o.Spec.ExternalNetwork)
 		delete(x.gateways, o.Metadata.Name)
 		for _, l := range o.Allocated.Lanes {

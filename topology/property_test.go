@@ -29,7 +29,7 @@ func snapshot(s *State) string {
 			fmt.Fprintln(&b, a, n.addresses[a])
 		}
 	}
-	fmt.Fprintln(&b, s.externalIDs.holder, s.zones.holder, s.gatewayUse, s.floating)
+	fmt.Fprintln(&b, s.externalIDs.holder, s.gatewayIDs.holder, s.zones.holder, s.gatewayUse, s.floating)
 	for _, name := range slices.Sorted(maps.Keys(s.externals)) {
 		x := s.externals[name]
 		fmt.Fprintln(&b, name, x.gateways)

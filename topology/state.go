@@ -24,6 +24,7 @@ type State struct {
 	datapaths  map[uint64]Key
 
 	externalIDs pool
+	gatewayIDs  pool
 	zones       pool
 	externals   map[string]*extIndex        // by external network
 	gatewayUse  map[string]map[Key]struct{} // gateway to the routers and floating IPs that name it
@@ -62,6 +63,7 @@ func NewState() *State {
 		datapaths:  map[uint64]Key{},
 
 		externalIDs: pool{holder: map[uint32]Key{}},
+		gatewayIDs:  pool{holder: map[uint32]Key{}},
 		zones:       pool{holder: map[uint32]Key{}},
 		externals:   map[string]*extIndex{},
 		gatewayUse:  map[string]map[Key]struct{}{},

@@ -73,6 +73,8 @@ type GatewayHost struct {
 
 // GatewayAllocation is what the store chose for a gateway.
 type GatewayAllocation struct {
+	// ID is unique among gateways, never 0, and stable.
+	ID uint32 `json:"id"`
 	// Lanes are the shares that the routers are divided into: one for each host
 	// with a weight, in the order of the spec; a single one if there is none.
 	Lanes []Lane `json:"lanes,omitempty"`
