@@ -1,7 +1,8 @@
 package openflow
 
 // Action is one step of what happens to a packet: Output, ToController,
-// SetField, Load, Move, Resubmit, ToGroup or DecTTL.
+// SetField, Load, Move, Resubmit, ToGroup, DecTTL, PushVLAN, PopVLAN,
+// CheckPktLarger, CT or CTClear. Actions are comparable.
 type Action interface{ isAction() }
 
 // Reserved ports (OpenFlow 1.3.5, A.2.1).
@@ -23,7 +24,8 @@ type (
 	// SetField sets a whole field (set_field), or the bits of its mask: those
 	// are sent, and shown, as one Load for each run of bits.
 	SetField struct{ FieldValue }
-	// Load sets NBits bits of a field from bit Ofs on (load).
+	// Load sets NBits bits of a field from bit Ofs on (load). It is how InPort is
+	// set, all of it: a packet whose in_port is 0 can go out where it came in.
 	Load struct {
 		Value uint64
 		Dst   Field
@@ -44,13 +46,31 @@ type (
 	ToGroup struct{ ID uint32 }
 	// DecTTL decrements the IP TTL or hop limit.
 	DecTTL struct{}
+	// PushVLAN puts an 802.1Q tag on a packet that is not known to have one
+	// (push_vlan:0x8100). Its number is then set with SetField of VLANVID.
+	PushVLAN struct{}
+	// PopVLAN takes the tag off (pop_vlan).
+	PopVLAN struct{}
+	// CheckPktLarger sets one bit of a field: whether the packet, with its
+	// Ethernet header, is longer than Size bytes (check_pkt_larger).
+	CheckPktLarger struct {
+		Size uint16
+		Dst  Field
+		Bit  int
+	}
+	// CTClear makes the packet one that was not tracked (ct_clear).
+	CTClear struct{}
 )
 
-func (Output) isAction()       {}
-func (ToController) isAction() {}
-func (SetField) isAction()     {}
-func (Load) isAction()         {}
-func (Move) isAction()         {}
-func (Resubmit) isAction()     {}
-func (ToGroup) isAction()      {}
-func (DecTTL) isAction()       {}
+func (Output) isAction()         {}
+func (ToController) isAction()   {}
+func (SetField) isAction()       {}
+func (Load) isAction()           {}
+func (Move) isAction()           {}
+func (Resubmit) isAction()       {}
+func (ToGroup) isAction()        {}
+func (DecTTL) isAction()         {}
+func (PushVLAN) isAction()       {}
+func (PopVLAN) isAction()        {}
+func (CheckPktLarger) isAction() {}
+func (CTClear) isAction()        {}

@@ -9,6 +9,8 @@ const (
 	instrMeter = 6
 
 	actionOutput       = 0
+	actionPushVLAN     = 17
+	actionPopVLAN      = 18
 	actionGroup        = 22
 	actionDecTTL       = 24
 	actionSetField     = 25
@@ -18,6 +20,10 @@ const (
 	nxMove             = 6
 	nxLoad             = 7
 	nxResubmitTable    = 14
+	nxCT               = 35
+	nxNAT              = 36
+	nxCTClear          = 43
+	nxCheckPktLarger   = 49
 	nxInPort           = 0xfff8
 )
 
@@ -111,6 +117,10 @@ func decodeAction(typ uint16, b []byte) (Action, error) {
 		return ToGroup{ID: be.Uint32(b)}, nil
 	case typ == actionDecTTL && len(b) == 4:
 		return DecTTL{}, nil
+	case typ == actionPushVLAN && len(b) == 4 && be.Uint16(b) == tpid8021Q:
+		return PushVLAN{}, nil
+	case typ == actionPopVLAN && len(b) == 4:
+		return PopVLAN{}, nil
 	case typ == actionSetField:
 		return decodeSetField(b)
 	case typ == actionExperimenter && len(b) >= 12 && be.Uint32(b) == niciraExperimenter:
@@ -156,6 +166,16 @@ func decodeNicira(subtype uint16, b []byte) (Action, error) {
 		return Move{Src: src, SrcOfs: srcOfs, Dst: dst, DstOfs: dstOfs, NBits: n}, nil
 	case subtype == nxResubmitTable && len(b) == 6 && be.Uint16(b) == nxInPort:
 		return Resubmit{Table: b[2]}, nil
+	case subtype == nxCheckPktLarger && len(b) == 14:
+		dst, err := fieldOfHeader(b[4:])
+		if err != nil {
+			return nil, err
+		}
+		return CheckPktLarger{Size: be.Uint16(b), Dst: dst, Bit: int(be.Uint16(b[2:]))}, nil
+	case subtype == nxCT && len(b) >= ctHead:
+		return decodeCT(b)
+	case subtype == nxCTClear && len(b) == 6:
+		return CTClear{}, nil
 	}
 	return nil, fmt.Errorf("unknown Nicira action %d of %d bytes", subtype, len(b))
 }

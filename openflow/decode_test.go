@@ -131,6 +131,16 @@ func TestLengthsThatLie(t *testing.T) {
 	}
 }
 
+// TestOtherTag: only a tag of 802.1Q is a PushVLAN.
+func TestOtherTag(t *testing.T) {
+	for tpid, known := range map[uint16]bool{0x8100: true, 0x88a8: false} {
+		b := be.AppendUint16([]byte{0, actionPushVLAN, 0, 8}, tpid)
+		if a, err := DecodeActions(append(b, 0, 0)); (err == nil) != known {
+			t.Errorf("push_vlan:%#x: %v, %v", tpid, a, err)
+		}
+	}
+}
+
 // TestHugeMatch: a switch cannot make us build a message that does not fit.
 func TestHugeMatch(t *testing.T) {
 	for _, size := range []int{maxMatch, maxMatch + 8, 60000} {

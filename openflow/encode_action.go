@@ -1,6 +1,7 @@
 package openflow
 
 import (
+	"errors"
 	"fmt"
 
 	of "github.com/contiv/libOpenflow/openflow13"
@@ -17,6 +18,7 @@ func encodeActions(actions []Action, match canonical) ([]of.Action, int, error) 
 		if encoded, err = appendAction(encoded, a, match); err != nil {
 			return nil, 0, fmt.Errorf("action %d: %w", i+1, err)
 		}
+		match = match.after(a)
 	}
 	for _, a := range encoded {
 		size += int(a.Len())
@@ -50,6 +52,24 @@ func appendAction(dst []of.Action, a Action, match canonical) ([]of.Action, erro
 			return nil, fmt.Errorf("dec_ttl needs a match on %s", match.missing(needIP))
 		}
 		return append(dst, of.NewActionDecNwTtl()), nil
+	case PushVLAN:
+		if match != nil && match.missing(needVLAN) == "" {
+			return nil, errors.New("push_vlan of a second tag")
+		}
+		return append(dst, of.NewActionPushVlan(tpid8021Q)), nil
+	case PopVLAN:
+		if match != nil && match.missing(needVLAN) != "" {
+			return nil, fmt.Errorf("pop_vlan needs a match on %s", match.missing(needVLAN))
+		}
+		return append(dst, of.NewActionPopVlan()), nil
+	case CheckPktLarger:
+		check, err := encodeCheckPktLarger(a, match)
+		return append(dst, check), err
+	case CT:
+		ct, err := encodeCT(a, match)
+		return append(dst, ct), err
+	case CTClear:
+		return append(dst, niciraAction(nxCTClear, nil)), nil
 	}
 	return nil, fmt.Errorf("unknown action %T", a)
 }
@@ -75,6 +95,9 @@ func checkOutput(port uint32) error {
 func appendSetField(dst []of.Action, a SetField, match canonical) ([]of.Action, error) {
 	if err := checkSettable(a.Field, match); err != nil {
 		return nil, err
+	}
+	if a.Field == InPort {
+		return nil, errors.New("in_port is set by a load, Open vSwitch takes no set_field of it")
 	}
 	if err := a.checkValue(); err != nil {
 		return nil, err
@@ -147,12 +170,24 @@ func checkBits(f Field, ofs, n, limit int) error {
 	return nil
 }
 
+// checkDst says whether n bits of a field can be set. Of in_port a part cannot: Open
+// vSwitch ignores a number that is then no port.
+func checkDst(f Field, ofs, n, limit int, match canonical) error {
+	if err := checkSettable(f, match); err != nil {
+		return err
+	}
+	if f == InPort && n != f.Bits() {
+		return fmt.Errorf("%v is set as a whole", f)
+	}
+	return checkBits(f, ofs, n, limit)
+}
+
 func encodeLoad(a Load, match canonical) (of.Action, error) {
-	if err := checkSettable(a.Dst, match); err != nil {
+	if err := checkDst(a.Dst, a.Ofs, a.NBits, 64, match); err != nil {
 		return nil, err
 	}
-	if err := checkBits(a.Dst, a.Ofs, a.NBits, 64); err != nil {
-		return nil, err
+	if a.Dst == InPort && !validPort(uint32(a.Value)) {
+		return nil, fmt.Errorf("in_port %d is no port", a.Value)
 	}
 	if a.NBits < 64 && a.Value>>a.NBits != 0 {
 		return nil, fmt.Errorf("%#x does not fit %d bits of %v", a.Value, a.NBits, a.Dst)
@@ -168,17 +203,23 @@ func encodeMove(a Move, match canonical) (of.Action, error) {
 	if err := checkReadable(a.Src, match); err != nil {
 		return nil, err
 	}
-	if err := checkSettable(a.Dst, match); err != nil {
+	if err := checkDst(a.Dst, a.DstOfs, a.NBits, 128, match); err != nil {
 		return nil, err
 	}
 	if err := checkBits(a.Src, a.SrcOfs, a.NBits, 128); err != nil {
 		return nil, err
 	}
-	if err := checkBits(a.Dst, a.DstOfs, a.NBits, 128); err != nil {
-		return nil, err
-	}
 	return of.NewNXActionRegMove(uint16(a.NBits), uint16(a.SrcOfs), uint16(a.DstOfs),
 		a.Src.header(), a.Dst.header()), nil
+}
+
+func encodeCheckPktLarger(a CheckPktLarger, match canonical) (of.Action, error) {
+	if err := checkDst(a.Dst, a.Bit, 1, 1, match); err != nil {
+		return nil, err
+	}
+	body := be.AppendUint16(nil, a.Size)
+	body = be.AppendUint16(body, uint16(a.Bit))
+	return niciraAction(nxCheckPktLarger, be.AppendUint32(body, a.Dst.header().MarshalHeader())), nil
 }
 
 // header is the field as load and move name it.

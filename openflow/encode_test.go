@@ -52,6 +52,18 @@ func TestEncodeRefuses(t *testing.T) {
 		{"output to a port that cannot be", Flow{Actions: []Action{Output{0x10000}}}, "action 1: output to 65536, which is no port"},
 		{"in_port that cannot be", Flow{Match: Match{InPort.Uint(0xff00)}}, "in_port 65280 is no port"},
 		{"arp_op that cannot be", Flow{Match: Match{arp, ARPOp.Uint(256)}}, "arp_op 256 is more than 255"},
+		{"set_field of in_port", Flow{Actions: []Action{SetField{InPort.Uint(0)}}}, "action 1: in_port is set by a load, Open vSwitch takes no set_field of it"},
+		{"a part of in_port", Flow{Actions: []Action{Load{0, InPort, 0, 16}}}, "action 1: in_port is set as a whole"},
+		{"move into a part of in_port", Flow{Actions: []Action{Move{Src: Reg0, Dst: InPort, NBits: 16}}}, "action 1: in_port is set as a whole"},
+		{"in_port that cannot be, set", Flow{Actions: []Action{Load{0xffff, InPort, 0, 32}}}, "action 1: in_port 65535 is no port"},
+		{"second tag", Flow{Match: Match{VLANVID.Uint(0x1005)}, Actions: []Action{PushVLAN{}}}, "action 1: push_vlan of a second tag"},
+		{"second tag pushed", Flow{Actions: []Action{PushVLAN{}, PushVLAN{}}}, "action 2: push_vlan of a second tag"},
+		{"pop of what", Flow{Match: Match{VLANVID.Uint(0)}, Actions: []Action{PopVLAN{}}}, "action 1: pop_vlan needs a match on vlan_vid with a tag"},
+		{"tag that was popped", Flow{Match: Match{VLANPCP.Uint(1), VLANVID.Uint(0x1001)}, Actions: []Action{PopVLAN{}, SetField{VLANPCP.Uint(5)}}}, "action 2: vlan_pcp needs a match on vlan_vid with a tag"},
+		{"pushed tag that was popped", Flow{Actions: []Action{PushVLAN{}, PopVLAN{}, SetField{VLANVID.Uint(0x1005)}}}, "action 3: vlan_vid needs a match on vlan_vid with a tag"},
+		{"check into no bit", Flow{Actions: []Action{CheckPktLarger{1500, Reg0, 32}}}, "action 1: reg0 has no 1 bits at bit 32"},
+		{"check into what", Flow{Actions: []Action{CheckPktLarger{1500, CTMark, 0}}}, "action 1: ct_mark cannot be set"},
+		{"check into in_port", Flow{Actions: []Action{CheckPktLarger{1500, InPort, 0}}}, "action 1: in_port is set as a whole"},
 		{"nil action", Flow{Actions: []Action{nil}}, "action 1: unknown action <nil>"},
 		{"too long", Flow{Actions: long}, "a message of 80064 bytes, at most 65511 are possible"},
 	} {
@@ -82,14 +94,15 @@ func TestLongest(t *testing.T) {
 func TestEncodeGroupRefuses(t *testing.T) {
 	long := Bucket{Actions: make([]Action, 5000)}
 	for i := range long.Actions {
-		long.Actions[i] = Output{1}
+		long.Actions[i] = SetField{Reg0.Uint(1)}
 	}
+	bucket := func(a ...Action) Group { return Group{Buckets: []Bucket{{Actions: a}}} }
 	for want, g := range map[string]Group{
 		"the highest id is 4294967040":                         {ID: 0xffffff01},
 		"unknown type 4":                                       {Type: 4},
 		"an indirect group has one bucket, not 0":              {Type: GroupIndirect},
 		"only buckets of a select group have a weight":         {Buckets: []Bucket{{Weight: 1}}},
-		"bucket 1: action 1: unknown action <nil>":             {Buckets: []Bucket{{Actions: []Action{nil}}}},
+		"bucket 1: action 1: unknown action <nil>":             bucket(nil),
 		"a message of 80016 bytes, at most 65511 are possible": {Buckets: []Bucket{long}},
 	} {
 		if _, err := EncodeGroup(g); err == nil || !strings.HasSuffix(err.Error(), want) {

@@ -75,7 +75,7 @@ func eric(n uint8) oxmID  { return oxmID{classEric, n} }
 
 // fieldTable describes each field (meta-flow.h of Open vSwitch, ovs-fields(7)).
 var fieldTable = [numFields]fieldInfo{
-	InPort:     {name: "in_port_oxm", match: basic(0), nxm: basic(0), nxmName: "OXM_OF_IN_PORT", bytes: 4, bits: 32, format: formatPort, exact: true, readOnly: true},
+	InPort:     {name: "in_port_oxm", match: basic(0), nxm: basic(0), nxmName: "OXM_OF_IN_PORT", bytes: 4, bits: 32, format: formatPort, exact: true},
 	Metadata:   {name: "metadata", match: basic(2), nxm: basic(2), nxmName: "OXM_OF_METADATA", bytes: 8, bits: 64},
 	TunID:      {name: "tun_id", match: basic(38), nxm: nxm1(16), nxmName: "NXM_NX_TUN_ID", bytes: 8, bits: 64},
 	TunIPv4Src: {name: "tun_src", match: nxm1(31), nxm: nxm1(31), nxmName: "NXM_NX_TUN_IPV4_SRC", bytes: 4, bits: 32, format: formatIPv4},

@@ -15,6 +15,9 @@ const (
 	ipProtoICMPv6 = 58
 	ipProtoSCTP   = 132
 
+	hasTag    = 0x1000 // in vlan_vid
+	tpid8021Q = 0x8100
+
 	icmp6Solicit = 135
 	icmp6Advert  = 136
 )
@@ -197,6 +200,25 @@ func (c canonical) missing(need prereq) string {
 		return unless(c.isND(icmp6Advert), "icmpv6_type 136")
 	}
 	return ""
+}
+
+// after is what is known of a packet after an action: whether it has a tag.
+func (c canonical) after(a Action) canonical {
+	_, push := a.(PushVLAN)
+	_, pop := a.(PopVLAN)
+	if c == nil || !push && !pop {
+		return c
+	}
+	known := make(canonical, 0, len(c)+1)
+	for i := range c {
+		if c[i].Field != VLANVID {
+			known = append(known, c[i])
+		}
+	}
+	if push {
+		known = append(known, VLANVID.UintMask(hasTag, hasTag))
+	}
+	return known
 }
 
 func (c canonical) isND(typ uint64) bool {

@@ -80,6 +80,12 @@ func (v *vswitch) ofctl(args ...string) string {
 	return v.run("ovs-ofctl", append([]string{"-O", "OpenFlow13"}, args...)...)
 }
 
+// appctl asks ovs-vswitchd itself.
+func (v *vswitch) appctl(args ...string) string {
+	v.t.Helper()
+	return v.run("ovs-appctl", append([]string{"-t", v.path("ctl")}, args...)...)
+}
+
 // daemon runs a server in the foreground and ends it with the test.
 func (v *vswitch) daemon(name string, args ...string) {
 	v.t.Helper()

@@ -2,10 +2,12 @@ package openflow
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 )
 
@@ -86,7 +88,7 @@ func drawMatch(t *rapid.T) (m Match, usable []Field) {
 func drawAction(t *rapid.T, usable []Field) Action {
 	var settable []Field
 	for _, f := range usable {
-		if !f.info().readOnly && (f != VLANVID || slices.Contains(usable, VLANPCP)) {
+		if !f.info().readOnly && f != InPort && (f != VLANVID || slices.Contains(usable, VLANPCP)) {
 			settable = append(settable, f)
 		}
 	}
@@ -95,7 +97,7 @@ func drawAction(t *rapid.T, usable []Field) Action {
 		return rapid.IntRange(0, f.Bits()-n).Draw(t, "ofs"), n
 	}
 	dst := rapid.SampledFrom(settable).Draw(t, "dst")
-	switch rapid.IntRange(0, 6).Draw(t, "action") {
+	switch rapid.IntRange(0, 8).Draw(t, "action") {
 	case 0:
 		return SetField{drawValue(t, dst, true)}
 	case 1:
@@ -115,8 +117,63 @@ func drawAction(t *rapid.T, usable []Field) Action {
 		return ToGroup{rapid.Uint32().Draw(t, "group")}
 	case 5:
 		return ToController{rapid.Uint16().Draw(t, "max_len")}
+	case 6:
+		return CheckPktLarger{rapid.Uint16().Draw(t, "size"), dst, rapid.IntRange(0, dst.Bits()-1).Draw(t, "bit")}
+	case 7:
+		return CTClear{}
 	}
 	return Output{rapid.SampledFrom([]uint32{1, 2, 65279, PortInPort, PortLocal}).Draw(t, "port")}
+}
+
+// drawVLAN leaves the packet with a tag if it had one, and else without.
+func drawVLAN(t *rapid.T, usable []Field) []Action {
+	set := SetField{VLANVID.Uint(0x1000 | rapid.Uint64().Draw(t, "vid"))}
+	if slices.Contains(usable, VLANPCP) {
+		return []Action{PopVLAN{}, PushVLAN{}, set}
+	}
+	return []Action{PushVLAN{}, set, PopVLAN{}}
+}
+
+func drawCT(t *rapid.T, match Match, usable []Field) CT {
+	state := match.lenient().find(CTState)
+	a := CT{
+		Commit: rapid.Bool().Draw(t, "commit") && (state == nil || state.Uint64()&ctInvalid == 0),
+		Zone:   rapid.Uint16().Draw(t, "zone"),
+		Table:  uint8(rapid.IntRange(0, 254).Draw(t, "ct table")),
+	}
+	if f := rapid.SampledFrom(usable).Draw(t, "zone field"); f.Bits() >= 16 && rapid.Bool().Draw(t, "by field") {
+		a.Zone, a.ZoneField, a.ZoneOfs = 0, f, rapid.IntRange(0, f.Bits()-16).Draw(t, "zone ofs")
+	}
+	a.NAT.Kind = NATKind(rapid.IntRange(0, 1).Draw(t, "nat"))
+	if !a.Commit {
+		return a
+	}
+	a.Force = rapid.Bool().Draw(t, "force")
+	if mask := rapid.Uint32().Draw(t, "mark mask"); mask != 0 {
+		a.Mark = CTMark.UintMask(rapid.Uint64().Draw(t, "mark"), uint64(mask))
+	}
+	if a.NAT.Kind == NATNone {
+		return a
+	}
+	size := 16
+	if slices.Contains(usable, IPv4Src) {
+		size = 4
+	}
+	addr := func() netip.Addr {
+		b := rapid.SliceOfN(rapid.Byte(), size, size).Draw(t, "address")
+		b[0] |= 1
+		a, _ := netip.AddrFromSlice(b)
+		return a
+	}
+	a.NAT = NAT{rapid.SampledFrom([]NATKind{NATSource, NATDest}).Draw(t, "side"), addr(), addr(), rapid.Uint16().Draw(t, "port"), rapid.Uint16().Draw(t, "last port")}
+	if rapid.Bool().Draw(t, "one address") || a.NAT.Max.Less(a.NAT.Min) {
+		a.NAT.Max = a.NAT.Min
+	}
+	if a.NAT.PortMin == 0 || a.NAT.PortMax < a.NAT.PortMin {
+		a.NAT.PortMax = a.NAT.PortMin
+	}
+	a.NAT = a.NAT.single()
+	return a
 }
 
 func drawFlow(t *rapid.T) Flow {
@@ -129,7 +186,18 @@ func drawFlow(t *rapid.T) Flow {
 		Meter:    rapid.SampledFrom([]uint32{0, 0, 1, 1000}).Draw(t, "meter"),
 	}
 	for range rapid.IntRange(0, 5).Draw(t, "actions") {
-		f.Actions = append(f.Actions, drawAction(t, usable))
+		switch rapid.IntRange(0, 9).Draw(t, "kind") {
+		case 0:
+			f.Actions = append(f.Actions, drawVLAN(t, usable)...)
+		case 1:
+			f.Actions = append(f.Actions, Load{rapid.SampledFrom([]uint64{0, 1, uint64(PortAny)}).Draw(t, "in_port"), InPort, 0, 32})
+		case 2, 3:
+			if slices.Contains(usable, IPTTL) {
+				f.Actions = append(f.Actions, drawCT(t, match, usable))
+			}
+		default:
+			f.Actions = append(f.Actions, drawAction(t, usable))
+		}
 	}
 	if rapid.Bool().Draw(t, "goto") {
 		f.Goto = uint8(rapid.IntRange(int(f.Table)+1, 254).Draw(t, "goto table"))
@@ -169,7 +237,7 @@ func TestFlowRoundTrip(t *testing.T) {
 		if len(want.Match) == 0 {
 			want.Match = nil
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 			t.Fatalf("decoded flow differs (-want +got):\n%s", diff)
 		}
 		if got.String() != f.String() {

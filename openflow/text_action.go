@@ -36,6 +36,17 @@ func appendActionText(b []byte, a Action) []byte {
 		return strconv.AppendUint(append(b, "group:"...), uint64(a.ID), 10)
 	case DecTTL:
 		return append(b, "dec_ttl"...)
+	case PushVLAN:
+		return append(b, "push_vlan:0x8100"...)
+	case PopVLAN:
+		return append(b, "pop_vlan"...)
+	case CheckPktLarger:
+		b = strconv.AppendUint(append(b, "check_pkt_larger("...), uint64(a.Size), 10)
+		return appendSubfield(append(b, ")->"...), a.Dst, a.Bit, 1)
+	case CT:
+		return appendCT(b, a)
+	case CTClear:
+		return append(b, "ct_clear"...)
 	}
 	return append(b, "unknown"...)
 }

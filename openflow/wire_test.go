@@ -21,6 +21,16 @@ var (
 			"group_id=9,type=ff,bucket=watch_port:1,actions=output:1,bucket=watch_port:2,actions=output:2"},
 		{Group{ID: 10, Type: GroupIndirect, Buckets: []Bucket{{}}}, "group_id=10,type=indirect,bucket=actions=drop"},
 		{Group{ID: 11}, "group_id=11,type=all"},
+		{Group{ID: 12, Type: GroupFastFailover, Buckets: []Bucket{{WatchPort: 1, Actions: []Action{Move{Src: Reg0, Dst: TunID, NBits: 24}, SetField{TunIPv4Dst.Addr(ip("192.0.2.9"))}, Output{1}}},
+			{WatchPort: 65279}, {WatchPort: 2, Actions: []Action{Resubmit{30}}}}},
+			"group_id=12,type=ff,bucket=watch_port:1,actions=move:NXM_NX_REG0[0..23]->NXM_NX_TUN_ID[0..23],set_field:192.0.2.9->tun_dst,output:1,bucket=watch_port:65279,actions=drop,bucket=watch_port:2,actions=resubmit(,30)"},
+		{Group{ID: 13, Type: GroupSelect, Buckets: []Bucket{{Weight: 50, WatchPort: 1, Actions: []Action{CT{Commit: true, Table: 31, ZoneField: Reg0, NAT: NAT{Kind: NATDest, Min: ip("10.0.0.1"), PortMin: 80}, Mark: CTMark.Uint(1)}}},
+			{Weight: 1, WatchPort: 2, Actions: []Action{CT{Commit: true, NAT: NAT{Kind: NATDest, Min: ip("2001:db8::1")}}}}, {WatchPort: 2}}},
+			"group_id=13,type=select,bucket=weight:50,watch_port:1,actions=ct(commit,table=31,zone=NXM_NX_REG0[0..15],nat(dst=10.0.0.1:80),exec(set_field:0x1->ct_mark))," +
+				"bucket=watch_port:2,actions=ct(commit,nat(dst=2001:db8::1)),bucket=weight:0,watch_port:2,actions=drop"},
+		{Group{ID: 14, Type: GroupSelect, Buckets: []Bucket{{Weight: 1, Actions: []Action{PopVLAN{}, PushVLAN{}, DecTTL{}, SetField{VLANVID.Uint(0x1005)}, Load{0, InPort, 0, 32}, ToGroup{7}}},
+			{Weight: 1, Actions: []Action{ToController{65535}}}}},
+			"group_id=14,type=select,bucket=actions=pop_vlan,push_vlan:0x8100,dec_ttl,set_field:4101->vlan_vid,load:0->OXM_OF_IN_PORT[],group:7,bucket=actions=CONTROLLER:65535"},
 	}
 	testMeters = []struct {
 		meter Meter
