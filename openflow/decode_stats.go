@@ -2,6 +2,7 @@ package openflow
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -145,6 +146,9 @@ func DecodeGroups(body []byte) ([]Group, error) {
 	return groups, nil
 }
 
+// noGroup is what a bucket watches that watches no group (OFPG_ANY).
+const noGroup = 0xffffffff
+
 func decodeBuckets(b []byte) ([]Bucket, error) {
 	var buckets []Bucket
 	for len(b) > 0 {
@@ -154,6 +158,9 @@ func decodeBuckets(b []byte) ([]Bucket, error) {
 		length := int(be.Uint16(b))
 		if length < bucketHead || length > len(b) {
 			return nil, fmt.Errorf("bucket of length %d in %d bytes", length, len(b))
+		}
+		if be.Uint32(b[8:]) != noGroup {
+			return nil, errors.New("bucket that watches a group")
 		}
 		actions, err := decodeActions(b[bucketHead:length])
 		if err != nil {

@@ -131,6 +131,22 @@ func TestLengthsThatLie(t *testing.T) {
 	}
 }
 
+// TestWatchedGroup: a bucket that watches a group is not taken for one that does not.
+func TestWatchedGroup(t *testing.T) {
+	group, err := EncodeGroup(Group{ID: 1, Type: GroupSelect, Buckets: []Bucket{{WatchPort: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	desc := EntryMod{ID: group.ID, Kind: uint16(GroupSelect), Body: group.Add[groupModHead:]}.AppendDesc(nil)
+	if _, err := DecodeGroups(desc); err != nil {
+		t.Error(err)
+	}
+	be.PutUint32(desc[16:], 2)
+	if groups, err := DecodeGroups(desc); err == nil {
+		t.Errorf("decoded as %v", groups)
+	}
+}
+
 // TestOtherTag: only a tag of 802.1Q is a PushVLAN.
 func TestOtherTag(t *testing.T) {
 	for tpid, known := range map[uint16]bool{0x8100: true, 0x88a8: false} {

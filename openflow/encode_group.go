@@ -2,7 +2,6 @@ package openflow
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/cespare/xxhash/v2"
@@ -64,26 +63,6 @@ func encodeGroup(g Group) (Entry, error) {
 	}
 	id := ID{Kind: EntryGroup, Number: g.ID}
 	return Entry{ID: id, Sum: groupSum(uint8(g.Type), add[groupModHead:]), Add: add}, nil
-}
-
-func encodeBucket(t GroupType, b Bucket) (of.Bucket, int, error) {
-	bucket := of.NewBucket()
-	if t != GroupSelect && b.Weight != 0 {
-		return of.Bucket{}, 0, errors.New("only buckets of a select group have a weight")
-	}
-	bucket.Weight = b.Weight
-	if b.WatchPort != 0 {
-		bucket.WatchPort = b.WatchPort
-	}
-	actions, n, err := encodeActions(b.Actions, nil)
-	if err != nil {
-		return of.Bucket{}, 0, err
-	}
-	if bucketHead+n > maxEntry {
-		return of.Bucket{}, 0, tooLong(bucketHead + n)
-	}
-	bucket.Actions = actions
-	return *bucket, bucketHead + n, nil
 }
 
 // groupSum hashes a group's type and buckets.

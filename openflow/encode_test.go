@@ -98,12 +98,24 @@ func TestEncodeGroupRefuses(t *testing.T) {
 	}
 	bucket := func(a ...Action) Group { return Group{Buckets: []Bucket{{Actions: a}}} }
 	for want, g := range map[string]Group{
-		"the highest id is 4294967040":                         {ID: 0xffffff01},
-		"unknown type 4":                                       {Type: 4},
-		"an indirect group has one bucket, not 0":              {Type: GroupIndirect},
-		"only buckets of a select group have a weight":         {Buckets: []Bucket{{Weight: 1}}},
-		"bucket 1: action 1: unknown action <nil>":             bucket(nil),
-		"a message of 80016 bytes, at most 65511 are possible": {Buckets: []Bucket{long}},
+		"the highest id is 4294967040":                                         {ID: 0xffffff01},
+		"unknown type 4":                                                       {Type: 4},
+		"an indirect group has one bucket, not 0":                              {Type: GroupIndirect},
+		"only buckets of a select group have a weight":                         {Buckets: []Bucket{{Weight: 1}}},
+		"bucket 1: action 1: unknown action <nil>":                             bucket(nil),
+		"buckets of a fast failover group watch a port":                        {Type: GroupFastFailover, Buckets: []Bucket{{}}},
+		"65280 is no port to watch":                                            {Type: GroupSelect, Buckets: []Bucket{{WatchPort: 0xff00}}},
+		"only buckets of a fast failover or select group watch a port":         {Buckets: []Bucket{{WatchPort: 1}}},
+		"action 2: a bucket cannot run resubmit(,5) after output:1":            bucket(Output{1}, Resubmit{5}),
+		"action 2: a bucket cannot run ct(table=5) after ct(commit)":           bucket(CT{Commit: true}, CT{Table: 5}),
+		"action 2: a bucket cannot run output:1 after group:5":                 bucket(ToGroup{5}, Output{1}),
+		"action 2: a bucket cannot run set_field:0x1->reg0 after CONTROLLER:1": bucket(ToController{1}, SetField{Reg0.Uint(1)}),
+		"action 2: a bucket cannot run dec_ttl after dec_ttl":                  bucket(DecTTL{}, DecTTL{}),
+		"action 2: a bucket cannot run dec_ttl after load:0x1->NXM_NX_REG0[]":  bucket(Load{1, Reg0, 0, 32}, DecTTL{}),
+		"action 2: a bucket cannot run pop_vlan after push_vlan:0x8100":        bucket(PushVLAN{}, PopVLAN{}),
+		"action 1: a bucket leaves out ct_clear":                               bucket(CTClear{}),
+		"action 1: a bucket leaves out check_pkt_larger(5)->NXM_NX_REG0[1]":    bucket(CheckPktLarger{5, Reg0, 1}),
+		"a message of 80016 bytes, at most 65511 are possible":                 {Buckets: []Bucket{long}},
 	} {
 		if _, err := EncodeGroup(g); err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("got  %v\nwant %s", err, want)

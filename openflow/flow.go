@@ -37,10 +37,15 @@ const (
 	GroupFastFailover
 )
 
-// Bucket is one set of actions of a group.
+// Bucket is one set of actions of a group. A switch runs them in an order of its
+// own and leaves some out, so only those are allowed that come out as they are
+// given: PopVLAN, PushVLAN, DecTTL, then what sets fields, then one that sends
+// the packet on (an output, Resubmit, ToGroup or CT). No actions mean drop.
 type Bucket struct {
-	Weight    uint16 // for GroupSelect
-	WatchPort uint32 // for GroupFastFailover; 0 means none
+	Weight uint16 // for GroupSelect
+	// WatchPort is the port that must be up for the bucket to be used. Each bucket
+	// of a GroupFastFailover has one, those of a GroupSelect can; 0 means none.
+	WatchPort uint32
 	Actions   []Action
 }
 
