@@ -48,7 +48,7 @@ const readAhead = 64
 func (l *eventLog) since(after uint64) (next []topology.Event, added <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if after < l.last {
+	if after < l.last && len(l.ring) > 0 {
 		from := 0
 		if first := l.ring[0].Sequence; after >= first {
 			from = int(after-first) + 1

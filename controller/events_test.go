@@ -76,3 +76,17 @@ func TestManyReadersOfEvents(t *testing.T) {
 		t.Errorf("event %d for a reader from a controller that was ahead", ev.Sequence)
 	}
 }
+
+// A reader can come from an earlier controller before this one has anything to tell.
+func TestOldReaderOfNewController(t *testing.T) {
+	var l eventLog
+	l.begin(time.Unix(1_700_000_000, 0))
+	if next, added := l.since(1); len(next) > 0 || added == nil {
+		t.Fatalf("got %+v out of nothing", next)
+	}
+	ch := l.follow(t.Context(), 1)
+	l.add(topology.Event{Message: "first"})
+	if ev := <-ch; ev.Message != "first" {
+		t.Errorf("got %+v", ev)
+	}
+}
