@@ -104,7 +104,7 @@ func TestTypesAreThoseOfTheAPI(t *testing.T) {
 	}
 	world.Set(web1, topology.Status{
 		Phase: topology.PhasePending, Since: resttest.Since, Reason: "r", Warnings: []string{"w"},
-		Hosts:   []topology.HostStatus{{Name: "h1", Error: "e"}},
+		Hosts:   []topology.HostPart{{Name: "h1", Error: "e"}},
 		Binding: &topology.Binding{Endpoint: web1, Host: "h1", Port: "p", OFPort: 3, Since: resttest.Since},
 	})
 	for path, into := range map[string]any{

@@ -12,74 +12,17 @@ import (
 	"github.com/dovetail-sdn/dovetail/topology"
 )
 
-// Resource is one object as the API shows it. Whoever writes it sets Metadata's
-// Name and Labels and the Spec; the server sets the rest.
-type Resource[S, T any] struct {
-	Kind     topology.Kind     `json:"kind"`
-	Metadata topology.Metadata `json:"metadata"`
-	Spec     S                 `json:"spec"`
-	Status   T                 `json:"status"`
-}
-
-// The kinds of resource.
+// The kinds of resource, as the API shows them.
 type (
-	Tenant   = Resource[topology.TenantSpec, TenantStatus]
-	Network  = Resource[topology.NetworkSpec, NetworkStatus]
-	Router   = Resource[topology.RouterSpec, RouterStatus]
-	Endpoint = Resource[topology.EndpointSpec, EndpointStatus]
-	Host     = Resource[topology.HostSpec, HostStatus]
-
-	ExternalNetwork = Resource[topology.ExternalSpec, ExternalStatus]
-	Gateway         = Resource[topology.GatewaySpec, GatewayStatus]
-	FloatingIP      = Resource[topology.FloatingIPSpec, FloatingIPStatus]
+	Tenant          = topology.Resource[topology.TenantSpec, topology.TenantStatus]
+	Network         = topology.Resource[topology.NetworkSpec, topology.NetworkStatus]
+	Router          = topology.Resource[topology.RouterSpec, topology.RouterStatus]
+	Endpoint        = topology.Resource[topology.EndpointSpec, topology.EndpointStatus]
+	Host            = topology.Resource[topology.HostSpec, topology.HostStatus]
+	ExternalNetwork = topology.Resource[topology.ExternalNetworkSpec, topology.ExternalNetworkStatus]
+	Gateway         = topology.Resource[topology.GatewaySpec, topology.GatewayStatus]
+	FloatingIP      = topology.Resource[topology.FloatingIPSpec, topology.FloatingIPStatus]
 )
-
-// TenantStatus is what was found out about a tenant.
-type TenantStatus struct{ topology.Status }
-
-// NetworkStatus is what was found out about a network and allocated for it.
-type NetworkStatus struct {
-	topology.Status
-	topology.NetworkAllocation
-}
-
-// RouterStatus is what was found out about a router and allocated for it.
-type RouterStatus struct {
-	topology.Status
-	topology.RouterAllocation
-}
-
-// EndpointStatus is what was found out about an endpoint and allocated for it.
-type EndpointStatus struct {
-	topology.Status
-	topology.EndpointAllocation
-}
-
-// HostStatus is what was found out about a host and allocated for it.
-type HostStatus struct {
-	topology.Status
-	topology.HostAllocation
-	DatapathID string `json:"datapathID"` // 16 hexadecimal digits
-}
-
-// ExternalStatus is what was found out about an external network and allocated
-// for it.
-type ExternalStatus struct {
-	topology.Status
-	topology.ExternalAllocation
-}
-
-// GatewayStatus is what was found out about a gateway and allocated for it.
-type GatewayStatus struct {
-	topology.Status
-	topology.GatewayAllocation
-}
-
-// FloatingIPStatus is what was found out about a floating IP and allocated for it.
-type FloatingIPStatus struct {
-	topology.Status
-	topology.FloatingIPAllocation
-}
 
 // Collection is the objects of one kind, of one tenant if the kind has tenants.
 type Collection[S, T any] struct {
@@ -88,43 +31,43 @@ type Collection[S, T any] struct {
 }
 
 // Tenants are all tenants.
-func (c *Client) Tenants() Collection[topology.TenantSpec, TenantStatus] {
-	return Collection[topology.TenantSpec, TenantStatus]{c, topology.Key{Kind: topology.KindTenant}}
+func (c *Client) Tenants() Collection[topology.TenantSpec, topology.TenantStatus] {
+	return Collection[topology.TenantSpec, topology.TenantStatus]{c, topology.Key{Kind: topology.KindTenant}}
 }
 
 // Networks are those of a tenant; "" is good for List alone, and means all.
-func (c *Client) Networks(tenant string) Collection[topology.NetworkSpec, NetworkStatus] {
-	return Collection[topology.NetworkSpec, NetworkStatus]{c, topology.Key{Kind: topology.KindNetwork, Tenant: tenant}}
+func (c *Client) Networks(tenant string) Collection[topology.NetworkSpec, topology.NetworkStatus] {
+	return Collection[topology.NetworkSpec, topology.NetworkStatus]{c, topology.Key{Kind: topology.KindNetwork, Tenant: tenant}}
 }
 
 // Routers are those of a tenant; "" is good for List alone, and means all.
-func (c *Client) Routers(tenant string) Collection[topology.RouterSpec, RouterStatus] {
-	return Collection[topology.RouterSpec, RouterStatus]{c, topology.Key{Kind: topology.KindRouter, Tenant: tenant}}
+func (c *Client) Routers(tenant string) Collection[topology.RouterSpec, topology.RouterStatus] {
+	return Collection[topology.RouterSpec, topology.RouterStatus]{c, topology.Key{Kind: topology.KindRouter, Tenant: tenant}}
 }
 
 // Endpoints are those of a tenant; "" is good for List alone, and means all.
-func (c *Client) Endpoints(tenant string) Collection[topology.EndpointSpec, EndpointStatus] {
-	return Collection[topology.EndpointSpec, EndpointStatus]{c, topology.Key{Kind: topology.KindEndpoint, Tenant: tenant}}
+func (c *Client) Endpoints(tenant string) Collection[topology.EndpointSpec, topology.EndpointStatus] {
+	return Collection[topology.EndpointSpec, topology.EndpointStatus]{c, topology.Key{Kind: topology.KindEndpoint, Tenant: tenant}}
 }
 
 // Hosts are all hosts.
-func (c *Client) Hosts() Collection[topology.HostSpec, HostStatus] {
-	return Collection[topology.HostSpec, HostStatus]{c, topology.Key{Kind: topology.KindHost}}
+func (c *Client) Hosts() Collection[topology.HostSpec, topology.HostStatus] {
+	return Collection[topology.HostSpec, topology.HostStatus]{c, topology.Key{Kind: topology.KindHost}}
 }
 
 // ExternalNetworks are all external networks.
-func (c *Client) ExternalNetworks() Collection[topology.ExternalSpec, ExternalStatus] {
-	return Collection[topology.ExternalSpec, ExternalStatus]{c, topology.Key{Kind: topology.KindExternal}}
+func (c *Client) ExternalNetworks() Collection[topology.ExternalNetworkSpec, topology.ExternalNetworkStatus] {
+	return Collection[topology.ExternalNetworkSpec, topology.ExternalNetworkStatus]{c, topology.Key{Kind: topology.KindExternalNetwork}}
 }
 
 // Gateways are all gateways.
-func (c *Client) Gateways() Collection[topology.GatewaySpec, GatewayStatus] {
-	return Collection[topology.GatewaySpec, GatewayStatus]{c, topology.Key{Kind: topology.KindGateway}}
+func (c *Client) Gateways() Collection[topology.GatewaySpec, topology.GatewayStatus] {
+	return Collection[topology.GatewaySpec, topology.GatewayStatus]{c, topology.Key{Kind: topology.KindGateway}}
 }
 
 // FloatingIPs are those of a tenant; "" is good for List alone, and means all.
-func (c *Client) FloatingIPs(tenant string) Collection[topology.FloatingIPSpec, FloatingIPStatus] {
-	return Collection[topology.FloatingIPSpec, FloatingIPStatus]{c, topology.Key{Kind: topology.KindFloating, Tenant: tenant}}
+func (c *Client) FloatingIPs(tenant string) Collection[topology.FloatingIPSpec, topology.FloatingIPStatus] {
+	return Collection[topology.FloatingIPSpec, topology.FloatingIPStatus]{c, topology.Key{Kind: topology.KindFloatingIP, Tenant: tenant}}
 }
 
 func (col Collection[S, T]) path(name string) (string, error) {
@@ -163,12 +106,12 @@ func (o WriteOptions) request(method, path, contentType string) Request {
 }
 
 // Get returns one object.
-func (col Collection[S, T]) Get(ctx context.Context, name string) (*Resource[S, T], error) {
+func (col Collection[S, T]) Get(ctx context.Context, name string) (*topology.Resource[S, T], error) {
 	path, err := col.path(name)
 	if err != nil {
 		return nil, err
 	}
-	var res Resource[S, T]
+	var res topology.Resource[S, T]
 	if err := col.c.doJSON(ctx, Request{Method: http.MethodGet, Path: path}, &res); err != nil {
 		return nil, err
 	}
@@ -176,7 +119,7 @@ func (col Collection[S, T]) Get(ctx context.Context, name string) (*Resource[S, 
 }
 
 // Put creates or replaces the object and returns it as it is then.
-func (col Collection[S, T]) Put(ctx context.Context, name string, labels map[string]string, spec S, o WriteOptions) (*Resource[S, T], error) {
+func (col Collection[S, T]) Put(ctx context.Context, name string, labels map[string]string, spec S, o WriteOptions) (*topology.Resource[S, T], error) {
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": labels}, "spec": spec})
 	if err != nil {
 		return nil, fmt.Errorf("writing %s %s as JSON: %w", col.key.Kind, name, err)
@@ -186,7 +129,7 @@ func (col Collection[S, T]) Put(ctx context.Context, name string, labels map[str
 
 // Patch changes some fields, with a JSON merge patch (RFC 7396) that patch is
 // written as, and returns the object as it is then.
-func (col Collection[S, T]) Patch(ctx context.Context, name string, patch any, o WriteOptions) (*Resource[S, T], error) {
+func (col Collection[S, T]) Patch(ctx context.Context, name string, patch any, o WriteOptions) (*topology.Resource[S, T], error) {
 	body, err := json.Marshal(patch)
 	if err != nil {
 		return nil, fmt.Errorf("writing the patch of %s %s as JSON: %w", col.key.Kind, name, err)
@@ -194,14 +137,14 @@ func (col Collection[S, T]) Patch(ctx context.Context, name string, patch any, o
 	return col.write(ctx, http.MethodPatch, name, "application/merge-patch+json", body, o)
 }
 
-func (col Collection[S, T]) write(ctx context.Context, method, name, contentType string, body []byte, o WriteOptions) (*Resource[S, T], error) {
+func (col Collection[S, T]) write(ctx context.Context, method, name, contentType string, body []byte, o WriteOptions) (*topology.Resource[S, T], error) {
 	path, err := col.path(name)
 	if err != nil {
 		return nil, err
 	}
 	r := o.request(method, path, contentType)
 	r.Body = body
-	var res Resource[S, T]
+	var res topology.Resource[S, T]
 	if err := col.c.doJSON(ctx, r, &res); err != nil {
 		return nil, err
 	}
@@ -239,10 +182,10 @@ type ListOptions struct {
 }
 
 // List returns the objects, sorted by tenant and name. It reads page after page.
-func (col Collection[S, T]) List(ctx context.Context, o ListOptions) ([]*Resource[S, T], error) {
-	var all []*Resource[S, T]
+func (col Collection[S, T]) List(ctx context.Context, o ListOptions) ([]*topology.Resource[S, T], error) {
+	var all []*topology.Resource[S, T]
 	err := col.c.Pages(ctx, col.key, o, func(page []byte) error {
-		var p struct{ Items []*Resource[S, T] }
+		var p struct{ Items []*topology.Resource[S, T] }
 		if err := json.Unmarshal(page, &p); err != nil {
 			return fmt.Errorf("listing %ss: %w", col.key.Kind, err)
 		}

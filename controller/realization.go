@@ -26,6 +26,9 @@ func vxlanOverhead(outerIPv4 bool) int {
 func (c *Controller) Status(key topology.Key) topology.Status {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
+	if withoutFlows(key.Kind) {
+		return topology.Status{Phase: topology.PhaseFailed, Reason: noFlows}
+	}
 	o := c.object(key)
 	if o == nil {
 		return topology.Status{Phase: topology.PhasePending, Reason: "the controller has not seen it yet"}
@@ -48,6 +51,14 @@ func (c *Controller) Status(key topology.Key) topology.Status {
 		s.Connected = connected(c.model.hosts[key.Name])
 	}
 	return s
+}
+
+// noFlows is why objects of some kinds cannot be realized.
+const noFlows = "this version makes no flows for gateways, external networks and floating IPs yet"
+
+// withoutFlows says whether the controller makes nothing of a kind.
+func withoutFlows(k topology.Kind) bool {
+	return k == topology.KindExternalNetwork || k == topology.KindGateway || k == topology.KindFloatingIP
 }
 
 // object finds what all kinds have; a deleted object counts while it lasts.
@@ -103,14 +114,14 @@ func (c *Controller) feedsOf(key topology.Key) map[*follow]bool {
 	return feeds
 }
 
-func (c *Controller) hostStatus(o *object) []topology.HostStatus {
+func (c *Controller) hostStatus(o *object) []topology.HostPart {
 	feeds := c.feedsOf(o.key)
 	for _, n := range o.needs {
 		feeds[n.feed] = true
 	}
-	var list []topology.HostStatus
+	var list []topology.HostPart
 	for _, h := range hostsOf(feeds) {
-		hs := topology.HostStatus{Name: h.key.Name, Acknowledged: true}
+		hs := topology.HostPart{Name: h.key.Name, Acknowledged: true}
 		for _, n := range o.needs {
 			if n.feed.followers[h] {
 				acked, ok := c.switches.Acked(h.spec.Allocated.DatapathID, n.feed.Feed)
@@ -176,7 +187,7 @@ func (c *Controller) waitSettled(ctx context.Context, key topology.Key) error {
 	o := c.object(key)
 	if o == nil {
 		c.mu.Unlock()
-		return nil // it was deleted, and that is acknowledged
+		return nil // it was deleted, and that is acknowledged; or it has failed, without flows
 	}
 	if phase, _ := c.judge(o); phase != topology.PhasePending {
 		c.mu.Unlock()

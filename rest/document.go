@@ -31,11 +31,19 @@ func document(reg huma.Registry) *huma.OpenAPI {
 	}
 }
 
-// schemaName is huma's way to name schemas, but for the one name that means two
-// things: a Host's status, and a host's part in the status of another object.
+// schemaName is huma's way to name schemas, but for resources and lists of them,
+// which have the name of their kind.
 func schemaName(t reflect.Type, hint string) string {
-	if t == reflect.TypeFor[topology.HostStatus]() {
-		return "HostPart"
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case strings.HasPrefix(t.Name(), "Resource["):
+		spec, _ := t.FieldByName("Spec")
+		return strings.TrimSuffix(spec.Type.Name(), "Spec")
+	case strings.HasPrefix(t.Name(), "List["):
+		items, _ := t.FieldByName("Items")
+		return "List" + schemaName(items.Type.Elem(), hint)
 	}
 	return huma.DefaultSchemaNamer(t, hint)
 }
@@ -72,42 +80,42 @@ func (s *server) problemSchema() *huma.Schema {
 // descriptions.
 func describe(schemas map[string]*huma.Schema) {
 	for at, text := range map[string]string{
-		"Metadata.name":                  "Chosen by the client",
-		"Metadata.revision":              "Changes with each write; the first part of the ETag",
-		"NetworkSpec.vni":                "VXLAN network identifier, 1 to 16777215; left out: one is allocated. It cannot change later",
-		"NetworkSpec.mtu":                "The largest IP packet in bytes; left out: 1450",
-		"NetworkSpec.subnets":            "They hold the addresses of the network's endpoints, IPv4 and IPv6",
-		"Subnet.gateway":                 "Where routers of the network answer; left out: the first host address of the prefix",
-		"RouterSpec.networks":            "Names of the networks joined; each network is joined to at most one router",
-		"StaticRoute.nextHop":            "An address in a joined network",
-		"EndpointSpec.network":           "Name of a network of the same tenant",
-		"EndpointSpec.addresses":         "Addresses in the network's subnets; left out: one of each family is allocated",
-		"EndpointSpec.mac":               "A unicast address; left out: one is derived",
-		"EndpointSpec.interfaceID":       "external_ids:iface-id of the OVS Interface that binds the endpoint; left out: TENANT/NAME",
-		"EndpointSpec.allowedAddresses":  "What the endpoint may use as source besides its own addresses",
-		"RouterSpec.gateways":            "What connects the router to external networks",
-		"RouterGateway.name":             "Name of a gateway",
-		"RouterGateway.destinations":     "What is reached by this gateway; left out: everything for which there is no better route",
-		"RouterGateway.addresses":        "External IPv4 addresses that take the place of inside ones; left out: one is allocated. IPv6 is never translated",
-		"RouterGateway.routedNetworks":   "Networks of the router whose own IPv4 addresses go out untranslated",
-		"ExternalSpec.physicalNetwork":   "Its name in external_ids:dovetail-bridge-mappings of the hosts that are connected to it",
-		"ExternalSpec.vlan":              "IEEE 802.1Q tag, 1 to 4094; left out: untagged",
-		"ExternalSpec.mtu":               "The largest IP packet in bytes; left out: 1500",
-		"ExternalSubnet.nextHops":        "Routers to the rest of the world, the preferred one first",
-		"ExternalSubnet.pools":           "Addresses that the controller may give out; others can still be chosen",
-		"GatewaySpec.externalNetwork":    "Name of an external network. It cannot change later",
-		"GatewaySpec.hosts":              "Hosts that carry the gateway, in the order of preference",
-		"GatewaySpec.addresses":          "The gateway's own addresses; left out: allocated from the pools, one of each IP version for each host with a weight",
-		"GatewayHost.weight":             "The host's share of the routers, 0 to 100; if all are 0, the first living host carries everything",
-		"FloatingIPSpec.gateway":         "Name of the gateway in whose external network the address is. It cannot change later",
-		"FloatingIPSpec.address":         "An address of the external network; left out: one is allocated from its pools",
-		"FloatingIPSpec.endpoint":        "Name of the endpoint, of the same tenant, that the whole address stands for",
-		"FloatingIPSpec.endpointAddress": "Which of the endpoint's addresses is meant; left out: the first of the same IP version",
-		"FloatingIPSpec.ports":           "Single ports that stand for ports of endpoints, instead of the whole address",
-		"FloatingIPSpec.sources":         "Prefixes outside that may begin connections; left out: everybody",
-		"PortForward.protocol":           "tcp or udp",
-		"PortForward.endpointPort":       "Left out: the same port",
-		"HostSpec.address":               "tcp:ADDRESS:PORT or ssl:ADDRESS:PORT of a host that listens for OVSDB; left out: the host dials the controller",
+		"Metadata.name":                       "Chosen by the client",
+		"Metadata.revision":                   "Changes with each write; the first part of the ETag",
+		"NetworkSpec.vni":                     "VXLAN network identifier, 1 to 16777214; left out: one is allocated. It cannot change later",
+		"NetworkSpec.mtu":                     "The largest IP packet in bytes; left out: 1450",
+		"NetworkSpec.subnets":                 "They hold the addresses of the network's endpoints, IPv4 and IPv6",
+		"Subnet.gateway":                      "Where routers of the network answer; left out: the first host address of the prefix",
+		"RouterSpec.networks":                 "Names of the networks joined; each network is joined to at most one router",
+		"StaticRoute.nextHop":                 "An address in a joined network",
+		"EndpointSpec.network":                "Name of a network of the same tenant",
+		"EndpointSpec.addresses":              "Addresses in the network's subnets; left out: one of each family is allocated",
+		"EndpointSpec.mac":                    "A unicast address; left out: one is derived",
+		"EndpointSpec.interfaceID":            "external_ids:iface-id of the OVS Interface that binds the endpoint; left out: TENANT/NAME",
+		"EndpointSpec.allowedAddresses":       "What the endpoint may use as source besides its own addresses",
+		"RouterSpec.gateways":                 "What connects the router to external networks",
+		"RouterGateway.name":                  "Name of a gateway",
+		"RouterGateway.destinations":          "What is reached by this gateway; left out: everything for which there is no better route",
+		"RouterGateway.addresses":             "External IPv4 addresses that take the place of inside ones; left out: one is allocated. IPv6 is never translated",
+		"RouterGateway.routedNetworks":        "Networks of the router whose own IPv4 addresses go out untranslated",
+		"ExternalNetworkSpec.physicalNetwork": "Its name in external_ids:dovetail-bridge-mappings of the hosts that are connected to it",
+		"ExternalNetworkSpec.vlan":            "IEEE 802.1Q tag, 1 to 4094; left out: untagged",
+		"ExternalNetworkSpec.mtu":             "The largest IP packet in bytes; left out: 1500",
+		"ExternalSubnet.nextHops":             "Routers to the rest of the world, the preferred one first",
+		"ExternalSubnet.pools":                "Addresses that the controller may give out; others can still be chosen",
+		"GatewaySpec.externalNetwork":         "Name of an external network. It cannot change later",
+		"GatewaySpec.hosts":                   "Hosts that carry the gateway, in the order of preference",
+		"GatewaySpec.addresses":               "The gateway's own addresses; left out: allocated from the pools, one of each IP version for each host with a weight",
+		"GatewayHost.weight":                  "The host's share of the routers, 0 to 100; if all are 0, the first living host carries everything",
+		"FloatingIPSpec.gateway":              "Name of the gateway in whose external network the address is. It cannot change later",
+		"FloatingIPSpec.address":              "An address of the external network; left out: one is allocated from its pools",
+		"FloatingIPSpec.endpoint":             "Name of the endpoint, of the same tenant, that the whole address stands for",
+		"FloatingIPSpec.endpointAddress":      "Which of the endpoint's addresses is meant; left out: the first of the same IP version",
+		"FloatingIPSpec.ports":                "Single ports that stand for ports of endpoints, instead of the whole address",
+		"FloatingIPSpec.sources":              "Prefixes outside that may begin connections; left out: everybody",
+		"PortForward.protocol":                "tcp or udp",
+		"PortForward.endpointPort":            "Left out: the same port",
+		"HostSpec.address":                    "tcp:ADDRESS:PORT or ssl:ADDRESS:PORT of a host that listens for OVSDB; left out: the host dials the controller",
 	} {
 		schema, field, _ := strings.Cut(at, ".")
 		if sch := schemas[schema]; sch != nil && sch.Properties[field] != nil {
@@ -115,6 +123,11 @@ func describe(schemas map[string]*huma.Schema) {
 			described.Description = text
 			sch.Properties[field] = &described
 		}
+	}
+	for _, k := range topology.Kinds() {
+		kind := *schemas[string(k)].Properties["kind"]
+		kind.Enum = []any{string(k)}
+		schemas[string(k)].Properties["kind"] = &kind
 	}
 	for _, s := range schemas {
 		if p := s.Properties["phase"]; p != nil {

@@ -24,14 +24,14 @@ func list[B any](s *server, d kindDef[B], in *listInput) (*listOutput[B], error)
 	if p != nil {
 		return nil, p
 	}
-	if in.Network != "" && d.network == nil {
+	if in.Network != "" && d.kind != topology.KindEndpoint && d.kind != topology.KindRouter {
 		return nil, invalid(FieldError{Message: "only endpoints and routers can be selected by network", Location: "query.network", Value: in.Network})
 	}
 	after, p := parseContinue(in.Continue)
 	if p != nil {
 		return nil, p
 	}
-	if d.scoped && in.Target.tenant != "" {
+	if d.kind.Scoped() && in.Target.tenant != "" {
 		if _, p := s.get(topology.Key{Kind: topology.KindTenant, Name: in.Target.tenant}); p != nil {
 			return nil, p
 		}
@@ -51,7 +51,7 @@ func list[B any](s *server, d kindDef[B], in *listInput) (*listOutput[B], error)
 	var last topology.Key
 	for _, obj := range objs[start:] {
 		meta := obj.Meta()
-		if !strings.HasPrefix(meta.Name, in.NamePrefix) || !selector.matches(meta.Labels) || in.Network != "" && !d.network(obj, in.Network) {
+		if !strings.HasPrefix(meta.Name, in.NamePrefix) || !selector.matches(meta.Labels) || in.Network != "" && !isOfNetwork(obj, in.Network) {
 			continue
 		}
 		if len(page.Items) == in.Limit {
@@ -125,4 +125,15 @@ func (s selector) matches(labels map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// isOfNetwork says whether an endpoint is in, or a router joins, a network of the name.
+func isOfNetwork(o topology.Object, name string) bool {
+	switch o := o.(type) {
+	case *topology.Endpoint:
+		return o.Spec.Network == name
+	case *topology.Router:
+		return slices.Contains(o.Spec.Networks, name)
+	}
+	return false
 }

@@ -61,7 +61,7 @@ type listOutput[B any] struct{ Body List[B] }
 func register[B any](s *server, d kindDef[B]) {
 	collection := "/v1/" + d.kind.Plural()
 	item := collection + "/{name}"
-	if d.scoped {
+	if d.kind.Scoped() {
 		item = "/v1/tenants/{tenant}/" + d.kind.Plural() + "/{name}"
 	}
 	k := string(d.kind)
@@ -88,7 +88,7 @@ func register[B any](s *server, d kindDef[B]) {
 	huma.Register(s.api, s.operation(http.MethodGet, collection, "list"+k+"s", k, "Lists, sorted by tenant and name."), func(_ context.Context, in *listInput) (*listOutput[B], error) {
 		return list(s, d, in)
 	})
-	if d.scoped {
+	if d.kind.Scoped() {
 		huma.Register(s.api, s.operation(http.MethodGet, strings.TrimSuffix(item, "/{name}"), "listTenant"+k+"s", k, "Lists those of one tenant, sorted by name."), func(_ context.Context, in *listInput) (*listOutput[B], error) {
 			return list(s, d, in)
 		})
@@ -160,7 +160,7 @@ func show[B any](s *server, d kindDef[B], status int, obj topology.Object) *obje
 }
 
 func path[B any](d kindDef[B], key topology.Key) string {
-	if d.scoped {
+	if d.kind.Scoped() {
 		return fmt.Sprintf("/v1/tenants/%s/%s/%s", url.PathEscape(key.Tenant), d.kind.Plural(), url.PathEscape(key.Name))
 	}
 	return fmt.Sprintf("/v1/%s/%s", d.kind.Plural(), url.PathEscape(key.Name))
@@ -176,7 +176,7 @@ func putObject[B any](ctx context.Context, s *server, d kindDef[B], in *writeInp
 	if p != nil {
 		return nil, p
 	}
-	if d.scoped {
+	if d.kind.Scoped() {
 		if _, p := s.get(topology.Key{Kind: topology.KindTenant, Name: key.Tenant}); p != nil {
 			return nil, p // the path leads nowhere; in a manifest it is the field that is wrong
 		}
@@ -255,7 +255,7 @@ func bodySchema[B any](s *server, d kindDef[B]) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeObject, Required: []string{"spec"}, AdditionalProperties: false, Properties: map[string]*huma.Schema{
 		"kind":     {Type: huma.TypeString, Enum: []any{string(d.kind)}},
 		"metadata": {Type: huma.TypeObject, Description: "Name and tenant may be left out: the path names them. What the server sets is ignored.", Properties: map[string]*huma.Schema{"name": {Type: huma.TypeString}, "tenant": {Type: huma.TypeString}, "labels": labels}},
-		"spec":     reg.Schema(reflect.TypeOf(d.spec(d.fresh())).Elem(), true, ""),
+		"spec":     reg.Schema(reflect.TypeOf(topology.SpecOf(topology.New(d.kind))).Elem(), true, ""),
 		"status":   {Type: huma.TypeObject, Description: "Ignored"},
 	}}
 }

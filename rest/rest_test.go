@@ -122,7 +122,7 @@ func TestCreateReadChangeDelete(t *testing.T) {
 	a := newAPI(t, nil)
 	a.shop()
 	ans := a.must(200, "GET", "/v1/tenants/acme/endpoints/web1", "")
-	var got rest.Endpoint
+	var got topology.Resource[topology.EndpointSpec, topology.EndpointStatus]
 	if err := json.Unmarshal([]byte(ans.body), &got); err != nil {
 		t.Fatal(err)
 	}

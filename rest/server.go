@@ -108,7 +108,7 @@ func New(cfg Config) (http.Handler, error) {
 	register(s, routers)
 	register(s, endpoints)
 	register(s, hosts)
-	register(s, externals)
+	register(s, externalNetworks)
 	register(s, gateways)
 	register(s, floatingIPs)
 	s.registerApply()

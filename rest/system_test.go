@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -153,5 +154,36 @@ func TestApply(t *testing.T) {
 	a.world.Set(web1, pendingOn("h2", "away"))
 	if p := a.problem(504, "POST", "/v1/apply?wait=realized&timeout=1ms", shopManifest); len(p.Unrealized) != 1 || !strings.Contains(p.Detail, "1 of 3 objects") {
 		t.Errorf("%+v", p)
+	}
+}
+
+// Every kind can be listed, and its events chosen.
+func TestEveryKindIsThere(t *testing.T) {
+	a := newAPI(t, nil)
+	doc := a.must(200, "GET", "/openapi.json", "").body
+	var api struct {
+		Paths map[string]struct {
+			Get struct {
+				Parameters []struct {
+					Name   string
+					Schema struct{ Enum []string }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(doc), &api); err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, p := range api.Paths["/v1/events"].Get.Parameters {
+		if p.Name == "kind" {
+			kinds = p.Schema.Enum
+		}
+	}
+	for _, k := range topology.Kinds() {
+		a.must(200, "GET", "/v1/"+k.Plural(), "")
+		if !slices.Contains(kinds, string(k)) {
+			t.Errorf("events of kind %s cannot be chosen", k)
+		}
 	}
 }

@@ -109,7 +109,7 @@ func (s *server) unrealized(p *Problem, keys []topology.Key) *Problem {
 // onlyMissing leaves of the hosts those that have not acknowledged, at most 20: a
 // problem is read by people, and an object may concern a thousand hosts.
 func onlyMissing(st topology.Status) topology.Status {
-	var hosts []topology.HostStatus
+	var hosts []topology.HostPart
 	for _, h := range st.Hosts {
 		if !h.Acknowledged && len(hosts) < 20 {
 			hosts = append(hosts, h)

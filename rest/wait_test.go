@@ -19,7 +19,7 @@ import (
 )
 
 func pendingOn(host, why string) topology.Status {
-	return topology.Status{Phase: topology.PhasePending, Reason: "a host is away", Hosts: []topology.HostStatus{
+	return topology.Status{Phase: topology.PhasePending, Reason: "a host is away", Hosts: []topology.HostPart{
 		{Name: "h1", Acknowledged: true}, {Name: host, Error: why},
 	}}
 }

@@ -17,7 +17,7 @@ import (
 // answer has besides metadata and spec is ignored, so that what was read can be
 // changed and put back.
 func (d kindDef[B]) decodeBody(tree any, key topology.Key) (topology.Object, *Problem) {
-	obj := d.fresh()
+	obj := topology.New(d.kind)
 	var dec decoder
 	if _, isObject := tree.(map[string]any); !isObject {
 		dec.fail("body", tree, "must be an object with metadata and spec, not %s", jsonType(tree))
@@ -27,7 +27,7 @@ func (d kindDef[B]) decodeBody(tree any, key topology.Key) (topology.Object, *Pr
 	dec.fields("body", tree, map[string]reflect.Value{
 		"kind":     reflect.ValueOf(&kind).Elem(),
 		"metadata": reflect.ValueOf(obj.Meta()).Elem(),
-		"spec":     reflect.ValueOf(d.spec(obj)).Elem(),
+		"spec":     reflect.ValueOf(topology.SpecOf(obj)).Elem(),
 		"status":   {},
 	})
 	same := func(field, have, want string) {
@@ -51,7 +51,7 @@ func (d kindDef[B]) patched(now topology.Object, patch any, key topology.Key) (t
 	meta := now.Meta()
 	b, err := json.Marshal(map[string]any{
 		"metadata": topology.Metadata{Name: meta.Name, Tenant: meta.Tenant, Labels: meta.Labels},
-		"spec":     d.spec(now),
+		"spec":     topology.SpecOf(now),
 	})
 	if err != nil {
 		return nil, problem(http.StatusInternalServerError, "internal", "Internal error", "%v", err)

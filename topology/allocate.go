@@ -39,6 +39,15 @@ func (p *pool) choose(low, limit uint32, key Key) (uint32, bool) {
 	return 0, false
 }
 
+// newID chooses the number of a new object.
+func (p *pool) newID(key Key) (uint32, error) {
+	id, ok := p.choose(1, 1<<numbersBits, key)
+	if !ok {
+		return 0, invalid(key, "metadata.name", "there are too many %s; delete one", key.Kind.Plural())
+	}
+	return id, nil
+}
+
 // allocateNetwork fills in n.Allocated; old is the network as it was, or nil.
 func (s *State) allocateNetwork(n, old *Network) error {
 	key := n.Key()
@@ -64,7 +73,7 @@ func (s *State) allocateNetwork(n, old *Network) error {
 		}
 		n.Allocated.VNI = vni
 	}
-	if holder, taken := s.vnis.holder[n.Allocated.VNI]; taken {
+	if holder, taken := s.vnis.holder[n.Allocated.VNI]; taken && holder != key {
 		return conflict(key, "spec.vni", holder, "VNI %d is taken; choose another, or leave it out to have one allocated", n.Allocated.VNI)
 	}
 	return nil
@@ -76,12 +85,9 @@ func (s *State) allocateRouter(r, old *Router) error {
 		r.Allocated.ID = old.Allocated.ID
 		return nil
 	}
-	id, ok := s.routerIDs.choose(1, 1<<numbersBits, r.Key())
-	if !ok {
-		return invalid(r.Key(), "metadata.name", "there are too many routers; delete one")
-	}
+	id, err := s.routerIDs.newID(r.Key())
 	r.Allocated.ID = id
-	return nil
+	return err
 }
 
 func ipVersion(v4 bool) string {

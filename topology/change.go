@@ -1,9 +1,6 @@
 package topology
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // Op is what a Change does.
 type Op int
@@ -36,70 +33,4 @@ type Env struct {
 	Now time.Time
 	// Random returns random numbers, for datapath ids.
 	Random func() uint64
-}
-
-// kindOrder is the order in which objects are created, so that what an object
-// refers to is there before it; removal goes the other way.
-var kindOrder = []Kind{KindHost, KindExternal, KindGateway, KindTenant, KindNetwork, KindRouter, KindEndpoint, KindFloating}
-
-// Kinds are all kinds of resource in the order of creation: what an object refers
-// to comes before it.
-func Kinds() []Kind { return append([]Kind(nil), kindOrder...) }
-
-// kindList is for messages.
-func kindList() string {
-	names := make([]string, len(kindOrder))
-	for i, k := range kindOrder {
-		names[i] = string(k)
-	}
-	return strings.Join(names, ", ")
-}
-
-// Order is the kind's place in Kinds, or -1.
-func (k Kind) Order() int {
-	for i, o := range kindOrder {
-		if o == k {
-			return i
-		}
-	}
-	return -1
-}
-
-// Scoped says whether objects of the kind belong to a tenant.
-func (k Kind) Scoped() bool {
-	return k == KindNetwork || k == KindRouter || k == KindEndpoint || k == KindFloating
-}
-
-// Plural is the kind in the API's paths and the command line: "floating-ips".
-func (k Kind) Plural() string {
-	switch k {
-	case KindExternal:
-		return "external-networks"
-	case KindFloating:
-		return "floating-ips"
-	}
-	return strings.ToLower(string(k)) + "s"
-}
-
-// New returns an empty object of the kind, or nil for an unknown one.
-func New(kind Kind) Object {
-	switch kind {
-	case KindTenant:
-		return &Tenant{}
-	case KindNetwork:
-		return &Network{}
-	case KindRouter:
-		return &Router{}
-	case KindEndpoint:
-		return &Endpoint{}
-	case KindHost:
-		return &Host{}
-	case KindExternal:
-		return &ExternalNetwork{}
-	case KindGateway:
-		return &Gateway{}
-	case KindFloating:
-		return &FloatingIP{}
-	}
-	return nil
 }

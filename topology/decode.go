@@ -111,6 +111,10 @@ func fillStruct(path string, from any, to reflect.Value) error {
 		name, _, _ := strings.Cut(to.Type().Field(i).Tag.Get("json"), ",")
 		fields[name] = to.Field(i)
 	}
+	return fillFields(path, m, fields)
+}
+
+func fillFields(path string, m map[string]any, fields map[string]reflect.Value) error {
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		field, known := fields[name]
 		if !known {

@@ -1,9 +1,10 @@
 // Package topology is the intent: what tenants want of their virtual networks,
 // as plain values.
 //
-// It owns the resource types (tenant, network, router, endpoint, host), their
-// validation, the allocation of VNIs, IP addresses and MAC addresses, and the form
-// in which people write them (DecodeManifest). All of that is pure: no I/O, no
+// It owns the resource types (tenant, network, router, endpoint, host, external
+// network, gateway, floating IP) and the forms in which the API shows them and people
+// write them (Resource, DecodeManifest), their validation, and the allocation of
+// VNIs, IP addresses and MAC addresses. All of that is pure: no I/O, no
 // clock, no randomness. The store that keeps the values in etcd is in
 // topology/store.
 //

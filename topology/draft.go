@@ -1,9 +1,7 @@
 package topology
 
 import (
-	"fmt"
 	"net/netip"
-	"reflect"
 	"slices"
 )
 
@@ -142,7 +140,7 @@ func validateChange(ch Change) error {
 
 // fresh is the new object of a step, without what is allocated.
 func (d *Draft) fresh(st *step, env Env) Object {
-	o := normalize(st.Object)
+	o := st.Object.Clone()
 	m := o.Meta()
 	if h, ok := o.(*Host); ok {
 		d.freshHost(st, h, env)
@@ -160,7 +158,7 @@ func (d *Draft) freshHost(st *step, h *Host, env Env) {
 	if st.Op == OpRegister {
 		h.Metadata, h.Spec = Metadata{Name: st.Key.Name}, HostSpec{}
 		if old != nil {
-			h.Metadata, h.Spec = old.Metadata.clone(), old.Spec
+			h.Metadata, h.Spec = *clone(&old.Metadata), old.Spec
 		}
 	} else if report = (HostAllocation{}); old != nil {
 		report = old.Allocated
@@ -190,15 +188,30 @@ func (d *Draft) datapathID(env Env) uint64 {
 }
 
 // clear takes the old objects out, so that what they hold can change hands within
-// the set of changes.
+// the set of changes. Their numbers do not: nobody is to get one that an object
+// which is put again, later in the set, has already.
 func (d *Draft) clear() error {
 	for i := range d.steps {
-		if old := d.steps[i].old; old != nil {
-			d.state.Remove(old.Key())
-			d.undo = append(d.undo, func() { d.state.Put(old) })
+		st := &d.steps[i]
+		old := st.old
+		if old == nil {
+			continue
+		}
+		d.state.Remove(st.Key)
+		d.undo = append(d.undo, func() { d.state.Put(old) })
+		if st.now != nil {
+			for _, n := range d.state.numbersOf(old) {
+				d.takeNumber(n, st.Key)
+			}
 		}
 	}
 	return nil
+}
+
+// takeNumber takes a number for an object before the object is put.
+func (d *Draft) takeNumber(n held, key Key) {
+	n.pool.take(n.number, key)
+	d.undo = append(d.undo, func() { n.pool.release(n.number, key) })
 }
 
 // put inserts the new object of a step, or the old one if nothing changed.
@@ -207,47 +220,14 @@ func (d *Draft) put(st *step) {
 		st.now = st.old
 	}
 	key := st.Key
+	if st.old != nil {
+		// What it had and has no more becomes free; what it has, Put takes again.
+		for _, n := range d.state.numbersOf(st.old) {
+			n.pool.release(n.number, key)
+		}
+	}
 	d.state.Put(st.now)
 	d.undo = append(d.undo, func() { d.state.Remove(key) })
-}
-
-// same says whether two objects differ only in their revision.
-func same(a, b Object) bool {
-	am, bm := *a.Meta(), *b.Meta()
-	am.Revision, bm.Revision = 0, 0
-	if !am.Created.Equal(bm.Created) {
-		return false
-	}
-	am.Created = bm.Created
-	if !reflect.DeepEqual(am, bm) {
-		return false
-	}
-	switch a := a.(type) {
-	case *Tenant:
-		return a.Spec == b.(*Tenant).Spec
-	case *Network:
-		b := b.(*Network)
-		return reflect.DeepEqual(a.Spec, b.Spec) && reflect.DeepEqual(a.Allocated, b.Allocated)
-	case *Router:
-		b := b.(*Router)
-		return reflect.DeepEqual(a.Spec, b.Spec) && reflect.DeepEqual(a.Allocated, b.Allocated)
-	case *Endpoint:
-		b := b.(*Endpoint)
-		return reflect.DeepEqual(a.Spec, b.Spec) && reflect.DeepEqual(a.Allocated, b.Allocated)
-	case *Host:
-		b := b.(*Host)
-		return a.Spec == b.Spec && reflect.DeepEqual(a.Allocated, b.Allocated)
-	case *ExternalNetwork:
-		b := b.(*ExternalNetwork)
-		return reflect.DeepEqual(a.Spec, b.Spec) && a.Allocated == b.Allocated
-	case *Gateway:
-		b := b.(*Gateway)
-		return reflect.DeepEqual(a.Spec, b.Spec) && reflect.DeepEqual(a.Allocated, b.Allocated)
-	case *FloatingIP:
-		b := b.(*FloatingIP)
-		return reflect.DeepEqual(a.Spec, b.Spec) && a.Allocated == b.Allocated
-	}
-	panic(fmt.Sprintf("unknown kind %T", a))
 }
 
 // steps of one kind that put an object.
@@ -271,15 +251,15 @@ func (d *Draft) finish() {
 			byKind[st.Key.Kind] = append(byKind[st.Key.Kind], Edit{Key: st.Key, Before: st.old, After: st.now})
 		}
 	}
-	for _, kind := range slices.Backward(kindOrder) {
-		for _, e := range byKind[kind] {
+	for _, k := range slices.Backward(kinds) {
+		for _, e := range byKind[k.kind] {
 			if e.After == nil {
 				d.Edits = append(d.Edits, e)
 			}
 		}
 	}
-	for _, kind := range kindOrder {
-		for _, e := range byKind[kind] {
+	for _, k := range kinds {
+		for _, e := range byKind[k.kind] {
 			if e.After != nil {
 				d.Edits = append(d.Edits, e)
 			}

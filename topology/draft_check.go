@@ -2,7 +2,6 @@ package topology
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 )
@@ -21,11 +20,11 @@ func (d *Draft) check() error {
 			continue
 		}
 		switch st.Key.Kind {
-		case KindExternal:
+		case KindExternalNetwork:
 			if err := d.state.checkExternalFits(st.now.(*ExternalNetwork)); err != nil {
 				return err
 			}
-		case KindFloating:
+		case KindFloatingIP:
 			if err := d.state.checkFloatingIP(st.now.(*FloatingIP)); err != nil {
 				return err
 			}
@@ -67,16 +66,16 @@ func (s *State) unreferenced(key Key) error {
 	var by []Key
 	switch key.Kind {
 	case KindTenant:
-		for _, kind := range kindOrder {
-			for _, o := range s.sorted(scope{kind, key.Name}) {
-				if kind.Scoped() && len(by) < maxReferences {
+		for _, k := range kinds {
+			for _, o := range s.sorted(scope{k.kind, key.Name}) {
+				if k.scoped && len(by) < maxReferences {
 					by = append(by, o.Key())
 				}
 			}
 		}
 	case KindNetwork:
 		by = s.networkReferences(key)
-	case KindExternal, KindGateway, KindEndpoint:
+	case KindExternalNetwork, KindGateway, KindEndpoint:
 		by = s.externalReferences(key)
 	case KindHost:
 		for e := range s.boundTo[key.Name] {
@@ -214,53 +213,4 @@ func subnetOf(subnets []joined, a netip.Addr) (joined, bool) {
 		return joined{}, false
 	}
 	return subnets[i], true
-}
-
-// normalize is a copy in which what is empty is nil, as it comes back from JSON,
-// so that objects can be compared.
-func normalize(o Object) Object {
-	c := o.Clone()
-	m := c.Meta()
-	m.Labels = emptyMap(m.Labels)
-	switch c := c.(type) {
-	case *Network:
-		c.Spec.Subnets = emptySlice(c.Spec.Subnets)
-	case *Router:
-		c.Spec.Networks = emptySlice(c.Spec.Networks)
-		c.Spec.StaticRoutes = emptySlice(c.Spec.StaticRoutes)
-		c.Spec.Gateways = emptySlice(c.Spec.Gateways)
-		for i := range c.Spec.Gateways {
-			g := &c.Spec.Gateways[i]
-			g.Destinations, g.Addresses, g.RoutedNetworks = emptySlice(g.Destinations), emptySlice(g.Addresses), emptySlice(g.RoutedNetworks)
-		}
-	case *Endpoint:
-		c.Spec.Addresses = emptySlice(c.Spec.Addresses)
-		c.Spec.AllowedAddresses = emptySlice(c.Spec.AllowedAddresses)
-	case *ExternalNetwork:
-		for i := range c.Spec.Subnets {
-			s := &c.Spec.Subnets[i]
-			s.NextHops, s.Pools = emptySlice(s.NextHops), emptySlice(s.Pools)
-		}
-	case *Gateway:
-		c.Spec.Addresses = emptySlice(c.Spec.Addresses)
-	case *FloatingIP:
-		c.Spec.Ports, c.Spec.Sources = emptySlice(c.Spec.Ports), emptySlice(c.Spec.Sources)
-	case *Host:
-		c.Allocated.BridgeMappings = emptyMap(c.Allocated.BridgeMappings)
-	}
-	return c
-}
-
-func emptySlice[T any](s []T) []T {
-	if len(s) == 0 {
-		return nil
-	}
-	return s
-}
-
-func emptyMap(m map[string]string) map[string]string {
-	if len(m) == 0 {
-		return nil
-	}
-	return maps.Clone(m)
 }

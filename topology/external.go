@@ -27,15 +27,19 @@ func (r *Router) Attachment(gateway string) *Attachment {
 	return nil
 }
 
-// lanes is how many lanes the gateway's spec asks for.
-func (g *Gateway) lanes() int {
-	n := 0
+// laneHosts are the hosts that lanes are of: those with a weight, or the first if
+// there is none.
+func (g *Gateway) laneHosts() []string {
+	var list []string
 	for _, h := range g.Spec.Hosts {
 		if h.Weight > 0 {
-			n++
+			list = append(list, h.Name)
 		}
 	}
-	return max(n, 1)
+	if list == nil {
+		return []string{g.Spec.Hosts[0].Name}
+	}
+	return list
 }
 
 // Lane says in which lane of the gateway a router is, by its id. Routers stay
@@ -65,20 +69,10 @@ func score(router uint32, h GatewayHost) float64 {
 // Order is the hosts of a lane: the first is where it is while all live, and each
 // takes over when all before it are dead.
 func (g *Gateway) Order(lane int) []string {
-	first, n := 0, 0
-	for i, h := range g.Spec.Hosts {
-		if h.Weight == 0 {
-			continue
-		}
-		if n == lane {
-			first = i
-		}
-		n++
-	}
-	order := make([]string, 0, len(g.Spec.Hosts))
-	order = append(order, g.Spec.Hosts[first].Name)
-	for i, h := range g.Spec.Hosts {
-		if i != first {
+	first := g.laneHosts()[lane]
+	order := []string{first}
+	for _, h := range g.Spec.Hosts {
+		if h.Name != first {
 			order = append(order, h.Name)
 		}
 	}

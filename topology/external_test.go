@@ -48,6 +48,37 @@ func TestGatewaysGetAddresses(t *testing.T) {
 	}
 }
 
+// Whoever comes and goes, a lane that stays keeps its MAC and its addresses.
+func TestLanesStayTheirHosts(t *testing.T) {
+	s := outside(t)
+	lanes := func(hosts string) map[string]string {
+		g := commit(t, s, "{kind: Gateway, metadata: {name: edge}, spec: {externalNetwork: internet, hosts: ["+hosts+"]}}")[0].(*Gateway)
+		m := map[string]string{}
+		for i, l := range g.Allocated.Lanes {
+			if l.Host != g.Order(i)[0] {
+				t.Errorf("lane %d is of %s, and on %s", i, l.Host, g.Order(i)[0])
+			}
+			m[l.Host] = fmt.Sprint(l.MAC, l.Addresses)
+		}
+		return m
+	}
+	one := lanes("{name: h1}, {name: h2}")
+	two := lanes("{name: h1, weight: 1}, {name: h2, weight: 1}")
+	if two["h1"] != one["h1"] || two["h2"] == two["h1"] {
+		t.Errorf("%v became %v", one, two)
+	}
+	if drained := lanes("{name: h1}, {name: h2, weight: 1}"); drained["h2"] != two["h2"] || len(drained) != 1 {
+		t.Errorf("%v became %v", two, drained)
+	}
+	three := lanes("{name: h3, weight: 5}, {name: h2, weight: 1}")
+	if three["h2"] != two["h2"] || three["h3"] == two["h2"] {
+		t.Errorf("%v became %v", two, three)
+	}
+	if gone := lanes("{name: h4}"); gone["h4"] != three["h3"] {
+		t.Errorf("%v became %v: nothing of it was kept", three, gone)
+	}
+}
+
 func TestRoutersAtGateways(t *testing.T) {
 	s := outside(t)
 	objects := commit(t, s, `{kind: Router, metadata: {name: core, tenant: acme}, spec: {networks: [blue, red], gateways: [{name: edge}]}}`)
@@ -65,6 +96,64 @@ func TestRoutersAtGateways(t *testing.T) {
 	objects = commit(t, s, `{kind: Router, metadata: {name: core, tenant: acme}, spec: {networks: [blue], gateways: [{name: edge, routedNetworks: [blue]}]}}`)
 	if now := objects[0].(*Router).Allocated.Gateways[0]; len(now.Addresses) != 0 || now.VNI != a.VNI {
 		t.Errorf("%+v", now)
+	}
+}
+
+// However a set of changes is ordered, nobody gets a number of an object that is put
+// again in it.
+func TestKeptNumbersAreNotGivenOut(t *testing.T) {
+	s := outside(t)
+	commit(t, s, "{kind: ExternalNetwork, metadata: {name: internet}, spec: {physicalNetwork: p, subnets: [{cidr: 192.0.2.0/24, pools: [192.0.2.2/31]}, {cidr: 10.0.0.0/8, pools: [10.0.0.0/8]}, {cidr: '2001:db8::/64'}]}}")
+	change := func(tenant string, i int, label string) Change {
+		r := &Router{Metadata: Metadata{Name: fmt.Sprintf("r%d", i), Tenant: tenant, Labels: map[string]string{"l": label}}}
+		r.Spec.Gateways = []RouterGateway{{Name: "edge"}}
+		return Change{Object: r}
+	}
+	var before, again []Change
+	for i := range 1000 {
+		before = append(before, change("acme", i, "a"))
+	}
+	for i := range 200 {
+		again = append(again, change("other", i, "a"))
+	}
+	for i := range 1000 {
+		again = append(again, change("acme", i, "b"))
+	}
+	for _, set := range [][]Change{before, again} {
+		if _, err := s.Try(set, testEnv); err != nil {
+			t.Fatal(err)
+		}
+	}
+	zones, vnis, ids := map[uint32]Key{}, map[uint32]Key{}, map[uint32]Key{}
+	for _, o := range s.List(KindRouter, "") {
+		r := o.(*Router)
+		if other, twice := ids[r.Allocated.ID]; twice {
+			t.Errorf("%s has the id of %s", r.Key(), other)
+		}
+		ids[r.Allocated.ID] = r.Key()
+		for _, a := range r.Allocated.Gateways {
+			if other, twice := zones[a.Zone]; twice {
+				t.Errorf("%s has the zone of %s", r.Key(), other)
+			}
+			if other, twice := vnis[a.VNI]; twice {
+				t.Errorf("%s has the VNI of %s", r.Key(), other)
+			}
+			zones[a.Zone], vnis[a.VNI] = r.Key(), r.Key()
+		}
+	}
+	// Nor can it be chosen; once it is given back, it can.
+	r := s.Get(Key{KindRouter, "acme", "r7"}).(*Router)
+	n := &Network{Metadata: Metadata{Name: "n", Tenant: "other"}, Spec: NetworkSpec{VNI: r.Allocated.Gateways[0].VNI}}
+	_, err := s.Try([]Change{{Object: n}, change("acme", 7, "c")}, testEnv)
+	var taken *ConflictError
+	if !errors.As(err, &taken) || taken.Holder != r.Key() {
+		t.Errorf("the VNI of a router that is put again: %v", err)
+	}
+	without := &Router{Metadata: Metadata{Name: "r7", Tenant: "acme"}}
+	for _, set := range [][]Change{{{Object: without}}, {{Object: n}}} {
+		if _, err := s.Try(set, testEnv); err != nil {
+			t.Errorf("after it was given back: %v", err)
+		}
 	}
 }
 
@@ -144,7 +233,7 @@ func TestExternalReferences(t *testing.T) {
 {kind: FloatingIP, metadata: {name: web, tenant: acme}, spec: {gateway: edge, ports: [{protocol: tcp, port: 80, endpoint: web1}]}}
 `)
 	for key, want := range map[Key]string{
-		{Kind: KindExternal, Name: "internet"}:             "[Gateway edge]",
+		{Kind: KindExternalNetwork, Name: "internet"}:      "[Gateway edge]",
 		{Kind: KindGateway, Name: "edge"}:                  "[FloatingIP acme/web Router acme/core]",
 		{Kind: KindEndpoint, Tenant: "acme", Name: "web1"}: "[FloatingIP acme/web]",
 	} {
@@ -195,7 +284,7 @@ func TestLanes(t *testing.T) {
 		t.Errorf("order %s", got)
 	}
 	ordered := &Gateway{Spec: GatewaySpec{Hosts: []GatewayHost{{"a", 0}, {"b", 0}}}}
-	if ordered.lanes() != 1 || ordered.Lane(7) != 0 || fmt.Sprint(ordered.Order(0)) != "[a b]" {
+	if len(ordered.laneHosts()) != 1 || ordered.Lane(7) != 0 || fmt.Sprint(ordered.Order(0)) != "[a b]" {
 		t.Error("an ordered gateway")
 	}
 }

@@ -25,7 +25,7 @@ func (s *State) external(name string) *extIndex {
 
 func (s *State) dropExternalIfEmpty(name string) {
 	x := s.externals[name]
-	if x != nil && s.objects[Key{Kind: KindExternal, Name: name}] == nil && len(x.gateways) == 0 && len(x.addresses) == 0 {
+	if x != nil && s.objects[Key{Kind: KindExternalNetwork, Name: name}] == nil && len(x.gateways) == 0 && len(x.addresses) == 0 {
 		delete(s.externals, name)
 	}
 }
@@ -96,74 +96,62 @@ func (x *extIndex) setPools(n *ExternalNetwork) {
 	})
 }
 
-func (s *State) indexExternal(o Object) {
+// holding is what an object has to do with one external network.
+type holding struct {
+	external  string
+	gateway   string // that the object names; "" for a gateway itself
+	addresses []netip.Addr
+}
+
+// holdings are all that an object has to do with external networks.
+func holdings(o Object) []holding {
 	switch o := o.(type) {
-	case *ExternalNetwork:
-		s.externalIDs.take(o.Allocated.ID, o.Key())
-		s.external(o.Metadata.Name).setPools(o)
 	case *Gateway:
-		s.gatewayIDs.take(o.Allocated.ID, o.Key())
-		x := s.external(o.Spec.ExternalNetwork)
-		x.gateways[o.Metadata.Name] = struct{}{}
+		h := holding{external: o.Spec.ExternalNetwork}
 		for _, l := range o.Allocated.Lanes {
-			for _, a := range l.Addresses {
-				x.take(a, o.Key())
-			}
+			h.addresses = append(h.addresses, l.Addresses...)
 		}
+		return []holding{h}
+	case *Router:
+		list := make([]holding, len(o.Allocated.Gateways))
+		for i, a := range o.Allocated.Gateways {
+			list[i] = holding{a.ExternalNetwork, a.Gateway, a.Addresses}
+		}
+		return list
 	case *FloatingIP:
-		s.external(o.Allocated.ExternalNetwork).take(o.Allocated.Address, o.Key())
-		addTo(s.gatewayUse, o.Spec.Gateway, o.Key())
-		for _, e := range o.Endpoints() {
-			addTo(s.floating, e, o.Metadata.Name)
+		return []holding{{o.Allocated.ExternalNetwork, o.Spec.Gateway, []netip.Addr{o.Allocated.Address}}}
+	}
+	return nil
+}
+
+func (s *State) indexHoldings(o Object) {
+	key := o.Key()
+	for _, h := range holdings(o) {
+		x := s.external(h.external)
+		if h.gateway == "" {
+			x.gateways[key.Name] = struct{}{}
+		} else {
+			addTo(s.gatewayUse, h.gateway, key)
+		}
+		for _, a := range h.addresses {
+			x.take(a, key)
 		}
 	}
 }
 
-func (s *State) unindexExternal(o Object) {
-	switch o := o.(type) {
-	case *ExternalNetwork:
-		s.externalIDs.release(o.Allocated.ID, o.Key())
-		s.dropExternalIfEmpty(o.Metadata.Name)
-	case *Gateway:
-		s.gatewayIDs.release(o.Allocated.ID, o.Key())
-		x := s.external(o.Spec.ExternalNetwork)
-		delete(x.gateways, o.Metadata.Name)
-		for _, l := range o.Allocated.Lanes {
-			for _, a := range l.Addresses {
-				x.release(a, o.Key())
-			}
+func (s *State) unindexHoldings(o Object) {
+	key := o.Key()
+	for _, h := range holdings(o) {
+		x := s.external(h.external)
+		if h.gateway == "" {
+			delete(x.gateways, key.Name)
+		} else {
+			removeFrom(s.gatewayUse, h.gateway, key)
 		}
-		s.dropExternalIfEmpty(o.Spec.ExternalNetwork)
-	case *FloatingIP:
-		s.external(o.Allocated.ExternalNetwork).release(o.Allocated.Address, o.Key())
-		s.dropExternalIfEmpty(o.Allocated.ExternalNetwork)
-		removeFrom(s.gatewayUse, o.Spec.Gateway, o.Key())
-		for _, e := range o.Endpoints() {
-			removeFrom(s.floating, e, o.Metadata.Name)
+		for _, a := range h.addresses {
+			x.release(a, key)
 		}
-	}
-}
-
-func (s *State) indexAttachments(r *Router) {
-	for _, a := range r.Allocated.Gateways {
-		s.vnis.take(a.VNI, r.Key())
-		s.zones.take(a.Zone, r.Key())
-		addTo(s.gatewayUse, a.Gateway, r.Key())
-		for _, addr := range a.Addresses {
-			s.external(a.ExternalNetwork).take(addr, r.Key())
-		}
-	}
-}
-
-func (s *State) unindexAttachments(r *Router) {
-	for _, a := range r.Allocated.Gateways {
-		s.vnis.release(a.VNI, r.Key())
-		s.zones.release(a.Zone, r.Key())
-		removeFrom(s.gatewayUse, a.Gateway, r.Key())
-		for _, addr := range a.Addresses {
-			s.external(a.ExternalNetwork).release(addr, r.Key())
-		}
-		s.dropExternalIfEmpty(a.ExternalNetwork)
+		s.dropExternalIfEmpty(h.external)
 	}
 }
 
@@ -172,7 +160,7 @@ func (s *State) unindexAttachments(r *Router) {
 func (s *State) externalReferences(key Key) []Key {
 	var by []Key
 	switch key.Kind {
-	case KindExternal:
+	case KindExternalNetwork:
 		if x := s.externals[key.Name]; x != nil {
 			for name := range x.gateways {
 				by = append(by, Key{Kind: KindGateway, Name: name})
@@ -182,7 +170,7 @@ func (s *State) externalReferences(key Key) []Key {
 		by = slices.Collect(maps.Keys(s.gatewayUse[key.Name]))
 	case KindEndpoint:
 		for name := range s.floating[key] {
-			by = append(by, Key{KindFloating, key.Tenant, name})
+			by = append(by, Key{KindFloatingIP, key.Tenant, name})
 		}
 	}
 	return by

@@ -261,15 +261,15 @@ func items(v any) ([]any, bool) {
 	return nil, false
 }
 
-// document is an object as people write it.
-type document[S any] struct {
-	Kind     string   `json:"kind"`
-	Metadata Metadata `json:"metadata"`
-	Spec     S        `json:"spec"`
-}
-
 func decodeDocument(doc map[string]any) (Object, error) {
 	kind, _ := doc["kind"].(string)
+	o := New(Kind(kind))
+	switch {
+	case doc["kind"] == nil:
+		return nil, invalid(Key{Kind: "Object"}, "kind", "is missing; kinds are %s and List", kindList())
+	case o == nil:
+		return nil, invalid(Key{Kind: "Object"}, "kind", "%s is no kind of object; kinds are %s and List", describe(doc["kind"]), kindList())
+	}
 	// Copied, since the caller's map is not ours to change.
 	rest := make(map[string]any, len(doc))
 	for k, v := range doc {
@@ -277,47 +277,15 @@ func decodeDocument(doc map[string]any) (Object, error) {
 			rest[k] = v
 		}
 	}
-	switch Kind(kind) {
-	case KindTenant:
-		d, err := fillDocument[TenantSpec](rest)
-		return &Tenant{Metadata: d.Metadata, Spec: d.Spec}, err
-	case KindNetwork:
-		d, err := fillDocument[NetworkSpec](rest)
-		return &Network{Metadata: d.Metadata, Spec: d.Spec}, err
-	case KindRouter:
-		d, err := fillDocument[RouterSpec](rest)
-		return &Router{Metadata: d.Metadata, Spec: d.Spec}, err
-	case KindEndpoint:
-		d, err := fillDocument[EndpointSpec](rest)
-		return &Endpoint{Metadata: d.Metadata, Spec: d.Spec}, err
-	case KindHost:
-		d, err := fillDocument[HostSpec](rest)
-		return &Host{Metadata: d.Metadata, Spec: d.Spec}, err
-	case KindExternal:
-		d, err := fillDocument[ExternalSpec](rest)
-		return &ExternalNetwork{Metadata: d.Metadata, Spec: d.Spec}, err
-	case KindGateway:
-		d, err := fillDocument[GatewaySpec](rest)
-		return &Gateway{Metadata: d.Metadata, Spec: d.Spec}, err
-	case KindFloating:
-		d, err := fillDocument[FloatingIPSpec](rest)
-		return &FloatingIP{Metadata: d.Metadata, Spec: d.Spec}, err
-	}
-	if doc["kind"] == nil {
-		return nil, invalid(Key{Kind: "Object"}, "kind", "is missing; kinds are %s and List", kindList())
-	}
-	return nil, invalid(Key{Kind: "Object"}, "kind", "%s is no kind of object; kinds are %s and List", describe(doc["kind"]), kindList())
-}
-
-func fillDocument[S any](doc map[string]any) (document[S], error) {
-	var d document[S]
-	err := fill("", doc, reflect.ValueOf(&d).Elem())
+	err := fillFields("", rest, map[string]reflect.Value{
+		"kind": reflect.ValueOf(&kind).Elem(), "metadata": reflect.ValueOf(o.Meta()).Elem(), "spec": part(o, "Spec"),
+	})
 	var fe *fieldError
 	if errors.As(err, &fe) {
-		return d, invalid(documentKey(doc), fe.path, "%s", fe.reason)
+		return nil, invalid(documentKey(doc), fe.path, "%s", fe.reason)
 	}
-	d.Metadata.Revision, d.Metadata.Created = 0, time.Time{}
-	return d, err
+	o.Meta().Revision, o.Meta().Created = 0, time.Time{}
+	return o, err
 }
 
 // documentKey is the key of a document as far as it can be read.
@@ -338,19 +306,7 @@ type shown struct {
 }
 
 func show(o Object, all bool) shown {
-	s := shown{Kind: o.Key().Kind, Metadata: *o.Meta()}
-	switch o := o.(type) {
-	case *Tenant:
-		s.Spec = o.Spec
-	case *Network:
-		s.Spec, s.Allocated = o.Spec, o.Allocated
-	case *Router:
-		s.Spec, s.Allocated = o.Spec, o.Allocated
-	case *Endpoint:
-		s.Spec, s.Allocated = o.Spec, o.Allocated
-	case *Host:
-		s.Spec, s.Allocated = o.Spec, o.Allocated
-	}
+	s := shown{Kind: o.Key().Kind, Metadata: *o.Meta(), Spec: partOf(o, "Spec"), Allocated: partOf(o, "Allocated")}
 	if !all {
 		s.Allocated, s.Metadata.Revision, s.Metadata.Created = nil, 0, time.Time{}
 	}

@@ -164,7 +164,7 @@ func FuzzDecodeManifest(f *testing.F) {
 			if err != nil || len(back) != 1 || back[0].Key() != o.Key() {
 				t.Fatalf("%v, %v from\n%s", back, err, y)
 			}
-			if a, b := fmt.Sprintf("%+v", spoken(normalize(o))), fmt.Sprintf("%+v", spoken(normalize(back[0]))); a != b {
+			if a, b := fmt.Sprintf("%+v", spoken(o.Clone())), fmt.Sprintf("%+v", spoken(back[0].Clone())); a != b {
 				t.Errorf("wrote %s\nread  %s", a, b)
 			}
 		}

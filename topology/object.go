@@ -41,13 +41,13 @@ func (e *Endpoint) Key() Key { return Key{KindEndpoint, e.Metadata.Tenant, e.Met
 func (h *Host) Key() Key { return Key{Kind: KindHost, Name: h.Metadata.Name} }
 
 // Key implements Object.
-func (x *ExternalNetwork) Key() Key { return Key{Kind: KindExternal, Name: x.Metadata.Name} }
+func (x *ExternalNetwork) Key() Key { return Key{Kind: KindExternalNetwork, Name: x.Metadata.Name} }
 
 // Key implements Object.
 func (g *Gateway) Key() Key { return Key{Kind: KindGateway, Name: g.Metadata.Name} }
 
 // Key implements Object.
-func (f *FloatingIP) Key() Key { return Key{KindFloating, f.Metadata.Tenant, f.Metadata.Name} }
+func (f *FloatingIP) Key() Key { return Key{KindFloatingIP, f.Metadata.Tenant, f.Metadata.Name} }
 
 // Meta implements Object.
 func (t *Tenant) Meta() *Metadata { return &t.Metadata }
@@ -72,6 +72,30 @@ func (g *Gateway) Meta() *Metadata { return &g.Metadata }
 
 // Meta implements Object.
 func (f *FloatingIP) Meta() *Metadata { return &f.Metadata }
+
+// Clone implements Object.
+func (t *Tenant) Clone() Object { return clone(t) }
+
+// Clone implements Object.
+func (n *Network) Clone() Object { return clone(n) }
+
+// Clone implements Object.
+func (r *Router) Clone() Object { return clone(r) }
+
+// Clone implements Object.
+func (e *Endpoint) Clone() Object { return clone(e) }
+
+// Clone implements Object.
+func (h *Host) Clone() Object { return clone(h) }
+
+// Clone implements Object.
+func (x *ExternalNetwork) Clone() Object { return clone(x) }
+
+// Clone implements Object.
+func (g *Gateway) Clone() Object { return clone(g) }
+
+// Clone implements Object.
+func (f *FloatingIP) Clone() Object { return clone(f) }
 
 // NetworkKey is the key of the endpoint's network.
 func (e *Endpoint) NetworkKey() Key {

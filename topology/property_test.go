@@ -192,7 +192,7 @@ func drawExternal(t *rapid.T, meta Metadata) Object {
 	}
 	switch rapid.IntRange(0, 3).Draw(t, "external kind") {
 	case 0:
-		x := &ExternalNetwork{Metadata: outside, Spec: ExternalSpec{PhysicalNetwork: "physnet"}}
+		x := &ExternalNetwork{Metadata: outside, Spec: ExternalNetworkSpec{PhysicalNetwork: "physnet"}}
 		for _, c := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"192.0.2.0/28", "2001:db8::/125"}), 1, 2, rapid.ID).Draw(t, "subnets") {
 			p := netip.MustParsePrefix(c)
 			s := ExternalSubnet{CIDR: p, NextHops: []netip.Addr{firstHost(p)}}

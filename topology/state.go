@@ -143,19 +143,20 @@ func (s *State) Remove(key Key) {
 }
 
 func (s *State) index(o Object) {
+	for _, n := range s.numbersOf(o) {
+		n.pool.take(n.number, o.Key())
+	}
+	s.indexHoldings(o)
 	switch o := o.(type) {
 	case *Network:
-		s.vnis.take(o.Allocated.VNI, o.Key())
 		s.network(o.Key()).setSubnets(o)
 	case *Router:
-		s.routerIDs.take(o.Allocated.ID, o.Key())
 		for _, name := range o.Spec.Networks {
 			n := s.network(o.NetworkKey(name))
 			if n.router == "" {
 				n.router = o.Metadata.Name
 			}
 		}
-		s.indexAttachments(o)
 	case *Endpoint:
 		s.network(o.NetworkKey()).attach(o)
 		if _, taken := s.interfaces[o.Allocated.InterfaceID]; !taken {
@@ -165,18 +166,24 @@ func (s *State) index(o Object) {
 		if _, taken := s.datapaths[o.Allocated.DatapathID]; !taken {
 			s.datapaths[o.Allocated.DatapathID] = o.Key()
 		}
-	default:
-		s.indexExternal(o)
+	case *ExternalNetwork:
+		s.external(o.Metadata.Name).setPools(o)
+	case *FloatingIP:
+		for _, e := range o.Endpoints() {
+			addTo(s.floating, e, o.Metadata.Name)
+		}
 	}
 }
 
 func (s *State) unindex(o Object) {
+	for _, n := range s.numbersOf(o) {
+		n.pool.release(n.number, o.Key())
+	}
+	s.unindexHoldings(o)
 	switch o := o.(type) {
 	case *Network:
-		s.vnis.release(o.Allocated.VNI, o.Key())
 		s.dropIfEmpty(o.Key())
 	case *Router:
-		s.routerIDs.release(o.Allocated.ID, o.Key())
 		for _, name := range o.Spec.Networks {
 			key := o.NetworkKey(name)
 			if n := s.networks[key]; n != nil && n.router == o.Metadata.Name {
@@ -184,7 +191,6 @@ func (s *State) unindex(o Object) {
 			}
 			s.dropIfEmpty(key)
 		}
-		s.unindexAttachments(o)
 	case *Endpoint:
 		s.networks[o.NetworkKey()].detach(o)
 		s.dropIfEmpty(o.NetworkKey())
@@ -195,8 +201,12 @@ func (s *State) unindex(o Object) {
 		if s.datapaths[o.Allocated.DatapathID] == o.Key() {
 			delete(s.datapaths, o.Allocated.DatapathID)
 		}
-	default:
-		s.unindexExternal(o)
+	case *ExternalNetwork:
+		s.dropExternalIfEmpty(o.Metadata.Name)
+	case *FloatingIP:
+		for _, e := range o.Endpoints() {
+			removeFrom(s.floating, e, o.Metadata.Name)
+		}
 	}
 }
 
@@ -213,6 +223,31 @@ func (s *State) dropIfEmpty(key Key) {
 	if n := s.networks[key]; n != nil && s.objects[key] == nil && n.router == "" && len(n.endpoints) == 0 {
 		delete(s.networks, key)
 	}
+}
+
+// held is a number that an object has of a pool.
+type held struct {
+	pool   *pool
+	number uint32
+}
+
+// numbersOf are the numbers that an object has.
+func (s *State) numbersOf(o Object) []held {
+	switch o := o.(type) {
+	case *Network:
+		return []held{{&s.vnis, o.Allocated.VNI}}
+	case *Router:
+		list := []held{{&s.routerIDs, o.Allocated.ID}}
+		for _, a := range o.Allocated.Gateways {
+			list = append(list, held{&s.vnis, a.VNI}, held{&s.zones, a.Zone})
+		}
+		return list
+	case *ExternalNetwork:
+		return []held{{&s.externalIDs, o.Allocated.ID}}
+	case *Gateway:
+		return []held{{&s.gatewayIDs, o.Allocated.ID}}
+	}
+	return nil
 }
 
 func (p *pool) take(n uint32, k Key) {

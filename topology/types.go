@@ -10,14 +10,14 @@ type Kind string
 
 // The kinds of resource.
 const (
-	KindTenant   Kind = "Tenant"
-	KindNetwork  Kind = "Network"
-	KindRouter   Kind = "Router"
-	KindEndpoint Kind = "Endpoint"
-	KindHost     Kind = "Host"
-	KindExternal Kind = "ExternalNetwork"
-	KindGateway  Kind = "Gateway"
-	KindFloating Kind = "FloatingIP"
+	KindTenant          Kind = "Tenant"
+	KindNetwork         Kind = "Network"
+	KindRouter          Kind = "Router"
+	KindEndpoint        Kind = "Endpoint"
+	KindHost            Kind = "Host"
+	KindExternalNetwork Kind = "ExternalNetwork"
+	KindGateway         Kind = "Gateway"
+	KindFloatingIP      Kind = "FloatingIP"
 	// KindPipeline is no kind of resource: it stands for the flows that every host
 	// has whatever its endpoints, where the owner of a flow is asked for.
 	KindPipeline Kind = "Pipeline"
@@ -48,6 +48,7 @@ type Metadata struct {
 type Object interface {
 	Key() Key
 	Meta() *Metadata
+	// Clone is a deep copy. What is empty in it is nil.
 	Clone() Object
 }
 
@@ -71,7 +72,7 @@ type Network struct {
 
 // NetworkSpec is what the user says of a network.
 type NetworkSpec struct {
-	// VNI is the VXLAN network identifier, 1 to 16777215; 0 lets the
+	// VNI is the VXLAN network identifier, 1 to 16777214; 0 lets the
 	// controller allocate one. It cannot change once it is allocated.
 	VNI uint32 `json:"vni,omitempty"`
 	// Subnets hold the addresses of the network's endpoints, IPv4 and IPv6.
@@ -233,7 +234,7 @@ type Status struct {
 	// what to do about it.
 	Reason string `json:"reason,omitempty"`
 	// Hosts are the hosts concerned, sorted by name.
-	Hosts []HostStatus `json:"hosts,omitempty"`
+	Hosts []HostPart `json:"hosts,omitempty"`
 	// Warnings are true of an object in any phase ("MTU 1500 does not fit…").
 	Warnings []string `json:"warnings,omitempty"`
 	// Binding is the endpoint's place; nil for other kinds or while unbound.
@@ -242,8 +243,8 @@ type Status struct {
 	Connected []string `json:"connected,omitempty"`
 }
 
-// HostStatus is one host's part in the realization of an object.
-type HostStatus struct {
+// HostPart is one host's part in the realization of an object.
+type HostPart struct {
 	Name string `json:"name"`
 	// Acknowledged: the switch has confirmed everything sent for the object.
 	Acknowledged bool `json:"acknowledged"`

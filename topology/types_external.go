@@ -5,13 +5,13 @@ import "net/netip"
 // ExternalNetwork is a network outside: a physical network that hosts have a
 // bridge to, and the IP subnets on it.
 type ExternalNetwork struct {
-	Metadata  Metadata           `json:"metadata"`
-	Spec      ExternalSpec       `json:"spec"`
-	Allocated ExternalAllocation `json:"allocated"`
+	Metadata  Metadata                  `json:"metadata"`
+	Spec      ExternalNetworkSpec       `json:"spec"`
+	Allocated ExternalNetworkAllocation `json:"allocated"`
 }
 
-// ExternalSpec is what the user says of an external network.
-type ExternalSpec struct {
+// ExternalNetworkSpec is what the user says of an external network.
+type ExternalNetworkSpec struct {
 	// PhysicalNetwork is its name in external_ids:dovetail-bridge-mappings of
 	// the hosts that are connected to it.
 	PhysicalNetwork string `json:"physicalNetwork"`
@@ -33,8 +33,8 @@ type ExternalSubnet struct {
 	Pools []AddressRange `json:"pools,omitempty"`
 }
 
-// ExternalAllocation is what the store chose for an external network.
-type ExternalAllocation struct {
+// ExternalNetworkAllocation is what the store chose for an external network.
+type ExternalNetworkAllocation struct {
 	// ID is unique among external networks, never 0, and stable.
 	ID  uint32 `json:"id"`
 	MTU int    `json:"mtu"`
@@ -83,6 +83,10 @@ type GatewayAllocation struct {
 // Lane is the part of a gateway that is on one host at a time. It moves to
 // another host as a whole, with its MAC and its addresses.
 type Lane struct {
+	// Host is where the lane is while that host lives. Whatever happens to other
+	// hosts of the gateway, the lane keeps its MAC and, unless they are chosen anew,
+	// its addresses.
+	Host      string       `json:"host"`
 	MAC       MAC          `json:"mac"`
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 }
@@ -124,8 +128,9 @@ type FloatingIP struct {
 // FloatingIPSpec is what the user says of a floating IP. Without an endpoint and
 // without ports, the address is reserved.
 type FloatingIPSpec struct {
-	// Gateway is the one in whose external network the address is. The router of
-	// the endpoint's network must be connected to it. It cannot change.
+	// Gateway is the one in whose external network the address is. The address
+	// works while the router of the endpoint's network is connected to it. It
+	// cannot change.
 	Gateway string `json:"gateway"`
 	// Address is chosen from the external network's subnets; unset lets the
 	// controller allocate one from its pools.

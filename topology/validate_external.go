@@ -31,27 +31,17 @@ func validateExternal(x *ExternalNetwork) error {
 	if s.VLAN < 0 || s.VLAN > 4094 {
 		return invalid(key, "spec.vlan", "%d is no VLAN; it is 1 to 4094, or 0 for untagged", s.VLAN)
 	}
-	if s.MTU != 0 && (s.MTU < MinMTU || s.MTU > MaxMTU) {
-		return invalid(key, "spec.mtu", "%d; an MTU is %d to %d, or 0 for %d", s.MTU, MinMTU, MaxMTU, DefaultExternalMTU)
-	}
 	if len(s.Subnets) == 0 || len(s.Subnets) > MaxExternalSubnets {
 		return invalid(key, "spec.subnets", "%d subnets; 1 to %d", len(s.Subnets), MaxExternalSubnets)
 	}
+	cidrs := make([]netip.Prefix, len(s.Subnets))
 	for i, sub := range s.Subnets {
-		field := fmt.Sprintf("spec.subnets[%d]", i)
-		if err := validateExternalSubnet(key, field, sub); err != nil {
+		if err := validateExternalSubnet(key, fmt.Sprintf("spec.subnets[%d]", i), sub); err != nil {
 			return err
 		}
-		if sub.CIDR.Addr().Is6() && s.MTU != 0 && s.MTU < MinMTUv6 {
-			return invalid(key, "spec.mtu", "%d is too small for the IPv6 subnet %s; at least %d", s.MTU, sub.CIDR, MinMTUv6)
-		}
-		for j, other := range s.Subnets[:i] {
-			if sub.CIDR.Overlaps(other.CIDR) {
-				return invalid(key, field+".cidr", "%s overlaps spec.subnets[%d], %s", sub.CIDR, j, other.CIDR)
-			}
-		}
+		cidrs[i] = sub.CIDR
 	}
-	return nil
+	return validateTogether(key, cidrs, s.MTU, DefaultExternalMTU)
 }
 
 // checkPhysicalNetwork says what is wrong with the name of a physical network, or
@@ -139,7 +129,7 @@ func validateGateway(g *Gateway) error {
 			}
 		}
 	}
-	if most := 2 * g.lanes(); len(s.Addresses) > most {
+	if most := 2 * len(g.laneHosts()); len(s.Addresses) > most {
 		return invalid(key, "spec.addresses", "%d addresses; at most %d: one of each IP version, for each host with a weight", len(s.Addresses), most)
 	}
 	return validateAddresses(key, "spec.addresses", s.Addresses)

@@ -1,6 +1,9 @@
 package topology
 
-import "fmt"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // The MTUs that a network can have, in bytes of IP packet. The lower bounds are
 // what every IPv4 host (RFC 791) and every IPv6 link (RFC 8200, 5) must carry.
@@ -16,23 +19,31 @@ func validateNetwork(n *Network) error {
 	if s.VNI > MaxVNI {
 		return invalid(key, "spec.vni", "%d is no VNI; it is 1 to %d, or 0 to have one allocated", s.VNI, MaxVNI)
 	}
-	if s.MTU != 0 && (s.MTU < MinMTU || s.MTU > MaxMTU) {
-		return invalid(key, "spec.mtu", "%d; an MTU is %d to %d, or 0 for %d", s.MTU, MinMTU, MaxMTU, DefaultMTU)
-	}
 	if len(s.Subnets) > MaxSubnets {
 		return invalid(key, "spec.subnets", "%d subnets; at most %d", len(s.Subnets), MaxSubnets)
 	}
+	cidrs := make([]netip.Prefix, len(s.Subnets))
 	for i, sub := range s.Subnets {
-		field := fmt.Sprintf("spec.subnets[%d]", i)
-		if err := validateSubnet(key, field, sub); err != nil {
+		if err := validateSubnet(key, fmt.Sprintf("spec.subnets[%d]", i), sub); err != nil {
 			return err
 		}
-		if sub.CIDR.Addr().Is6() && s.MTU != 0 && s.MTU < MinMTUv6 {
-			return invalid(key, "spec.mtu", "%d is too small for the IPv6 subnet %s; at least %d", s.MTU, sub.CIDR, MinMTUv6)
+		cidrs[i] = sub.CIDR
+	}
+	return validateTogether(key, cidrs, s.MTU, DefaultMTU)
+}
+
+// validateTogether checks the subnets of a network together, and its MTU.
+func validateTogether(key Key, cidrs []netip.Prefix, mtu, defaultMTU int) error {
+	if mtu != 0 && (mtu < MinMTU || mtu > MaxMTU) {
+		return invalid(key, "spec.mtu", "%d; an MTU is %d to %d, or 0 for %d", mtu, MinMTU, MaxMTU, defaultMTU)
+	}
+	for i, p := range cidrs {
+		if p.Addr().Is6() && mtu != 0 && mtu < MinMTUv6 {
+			return invalid(key, "spec.mtu", "%d is too small for the IPv6 subnet %s; at least %d", mtu, p, MinMTUv6)
 		}
-		for j, other := range s.Subnets[:i] {
-			if sub.CIDR.Overlaps(other.CIDR) {
-				return invalid(key, field+".cidr", "%s overlaps spec.subnets[%d], %s", sub.CIDR, j, other.CIDR)
+		for j, other := range cidrs[:i] {
+			if p.Overlaps(other) {
+				return invalid(key, fmt.Sprintf("spec.subnets[%d].cidr", i), "%s overlaps spec.subnets[%d], %s", p, j, other)
 			}
 		}
 	}

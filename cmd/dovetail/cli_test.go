@@ -54,7 +54,7 @@ func newServer() (*httptest.Server, error) {
 	web1 := topology.Key{Kind: topology.KindEndpoint, Tenant: "acme", Name: "web1"}
 	world.Set(web1, topology.Status{
 		Phase: topology.PhaseRealized, Since: resttest.Since,
-		Hosts:   []topology.HostStatus{{Name: "h1", Acknowledged: true}, {Name: "h2", Acknowledged: true}},
+		Hosts:   []topology.HostPart{{Name: "h1", Acknowledged: true}, {Name: "h2", Acknowledged: true}},
 		Binding: &topology.Binding{Endpoint: web1, Host: "h1", Port: "veth1", OFPort: 7, Since: resttest.Since},
 	})
 	stuck := topology.Key{Kind: topology.KindEndpoint, Tenant: "acme", Name: "stuck"}

@@ -7,8 +7,8 @@ import (
 )
 
 func TestHint(t *testing.T) {
-	away := []topology.HostStatus{{Name: "h1", Acknowledged: true}, {Name: "h2", Error: "not connected since 2026-01-02T03:04:05Z"}}
-	with := func(kind topology.Kind, phase topology.Phase, hosts []topology.HostStatus, bound string) *object {
+	away := []topology.HostPart{{Name: "h1", Acknowledged: true}, {Name: "h2", Error: "not connected since 2026-01-02T03:04:05Z"}}
+	with := func(kind topology.Kind, phase topology.Phase, hosts []topology.HostPart, bound string) *object {
 		o := &object{Kind: kind}
 		o.Status.Phase, o.Status.Hosts = phase, hosts
 		if bound != "" {

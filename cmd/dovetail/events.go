@@ -30,7 +30,7 @@ func newEventsCmd(a *app) *cobra.Command {
 			}
 			if kind != "" {
 				var err error
-				if o.Kind, _, err = parseKind(kind); err != nil {
+				if o.Kind, err = parseKind(kind); err != nil {
 					return fmt.Errorf("--kind: %w", err)
 				}
 			}

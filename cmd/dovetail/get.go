@@ -30,7 +30,7 @@ func newGetCmd(a *app) *cobra.Command {
 	o := getOptions{app: a}
 	c := &cobra.Command{
 		Use:   "get KIND [NAME]",
-		Short: "Show objects: tenants, networks, routers, endpoints, hosts",
+		Short: "Show objects: " + strings.Join(kindTitles(), ", "),
 		Example: "  dovetail get tenants\n" +
 			"  dovetail get endpoints -t acme -o wide\n" +
 			"  dovetail get endpoints -A -l app=web,tier!=test\n" +
@@ -70,8 +70,7 @@ func (o getOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	_, scoped, _ := parseKind(args[0])
-	if scoped && key.Tenant == "" && !o.allTenants {
+	if key.Kind.Scoped() && key.Tenant == "" && !o.allTenants {
 		return fmt.Errorf("%s: say whose: -t TENANT, or -A for those of all tenants", args[0])
 	}
 	if o.watch && (o.output == "json" || o.output == "yaml") {
@@ -92,7 +91,7 @@ func (o getOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if len(objs) == 0 {
-		fmt.Fprintf(o.err, "there are no %s%s\n", strings.ToLower(string(key.Kind))+"s", ofTenant(key))
+		fmt.Fprintf(o.err, "there are no %s%s\n", key.Kind.Plural(), ofTenant(key))
 		return nil
 	}
 	return o.print(objs, key)

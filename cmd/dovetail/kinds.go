@@ -11,37 +11,38 @@ import (
 	"github.com/dovetail-sdn/dovetail/topology"
 )
 
+// kindNames are the kinds in the order in which they are shown, with their names
+// besides the plural.
 var kindNames = []struct {
-	kind   topology.Kind
-	names  []string // the first is shown
-	scoped bool
+	kind  topology.Kind
+	names []string
 }{
-	{topology.KindTenant, []string{"tenants", "tenant"}, false},
-	{topology.KindNetwork, []string{"networks", "network", "net"}, true},
-	{topology.KindRouter, []string{"routers", "router"}, true},
-	{topology.KindEndpoint, []string{"endpoints", "endpoint", "ep"}, true},
-	{topology.KindHost, []string{"hosts", "host"}, false},
-	{topology.KindExternal, []string{"external-networks", "external-network", "externalnetwork", "extnet"}, false},
-	{topology.KindGateway, []string{"gateways", "gateway", "gw"}, false},
-	{topology.KindFloating, []string{"floating-ips", "floating-ip", "floatingip", "fip"}, true},
+	{topology.KindTenant, []string{"tenant"}},
+	{topology.KindNetwork, []string{"network", "net"}},
+	{topology.KindRouter, []string{"router"}},
+	{topology.KindEndpoint, []string{"endpoint", "ep"}},
+	{topology.KindHost, []string{"host"}},
+	{topology.KindExternalNetwork, []string{"external-network", "externalnetwork", "extnet"}},
+	{topology.KindGateway, []string{"gateway", "gw"}},
+	{topology.KindFloatingIP, []string{"floating-ip", "floatingip", "fip"}},
 }
 
-func parseKind(s string) (kind topology.Kind, scoped bool, err error) {
+func parseKind(s string) (topology.Kind, error) {
 	for _, k := range kindNames {
-		for _, n := range k.names {
+		for _, n := range append(k.names, k.kind.Plural()) {
 			if strings.EqualFold(n, s) {
-				return k.kind, k.scoped, nil
+				return k.kind, nil
 			}
 		}
 	}
-	return "", false, fmt.Errorf("%q is no kind of object; there are %s", s, strings.Join(kindTitles(), ", "))
+	return "", fmt.Errorf("%q is no kind of object; there are %s", s, strings.Join(kindTitles(), ", "))
 }
 
 // kindTitles are the names of the kinds that are shown.
 func kindTitles() []string {
 	names := make([]string, len(kindNames))
 	for i, k := range kindNames {
-		names[i] = k.names[0]
+		names[i] = k.kind.Plural()
 	}
 	return names
 }
@@ -54,11 +55,11 @@ func tenantFlag(c *cobra.Command) *string {
 // parseTarget reads KIND and NAME; NAME may be TENANT/NAME. An empty name is fine
 // if the whole kind is meant.
 func parseTarget(kindArg, name, tenant string) (topology.Key, error) {
-	kind, scoped, err := parseKind(kindArg)
+	kind, err := parseKind(kindArg)
 	if err != nil {
 		return topology.Key{}, err
 	}
-	if !scoped {
+	if !kind.Scoped() {
 		return topology.Key{Kind: kind, Name: name}, nil
 	}
 	if t, n, ok := strings.Cut(name, "/"); ok {
@@ -77,12 +78,12 @@ func (a *app) completeTarget(tenant *string) func(*cobra.Command, []string, stri
 		if len(args) == 0 {
 			return kindTitles(), noFiles
 		}
-		kind, scoped, err := parseKind(args[0])
+		kind, err := parseKind(args[0])
 		if err != nil {
 			return nil, noFiles
 		}
 		key := topology.Key{Kind: kind}
-		if scoped {
+		if kind.Scoped() {
 			key.Tenant = *tenant
 		}
 		return a.names(cmd, key, prefix), noFiles

@@ -79,7 +79,7 @@ func columns(kind topology.Kind, now time.Time) []column {
 				return ""
 			}},
 			colPhase, colAge(now), colReason}
-	case topology.KindExternal:
+	case topology.KindExternalNetwork:
 		return []column{colName,
 			{title: "PHYSICAL", cell: func(o *object) string { return o.Spec.PhysicalNetwork }},
 			{title: "VLAN", cell: func(o *object) string { return number(o.Spec.VLAN) }},
@@ -112,7 +112,7 @@ func columns(kind topology.Kind, now time.Time) []column {
 				return joined(o.Status.Lanes, func(l topology.Lane) string { return l.MAC.String() })
 			}},
 			colPhase, colAge(now), colReason}
-	case topology.KindFloating:
+	case topology.KindFloatingIP:
 		return []column{colTenant, colName,
 			{title: "ADDRESS", cell: func(o *object) string { return o.Status.Address.String() }},
 			{title: "FOR", cell: func(o *object) string {

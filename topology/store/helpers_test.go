@@ -66,7 +66,7 @@ func endpoint(tenant, name, network string, addrs ...string) *topology.Endpoint 
 
 func external(name string) *topology.ExternalNetwork {
 	p := netip.MustParsePrefix("192.0.2.0/24")
-	return &topology.ExternalNetwork{Metadata: topology.Metadata{Name: name}, Spec: topology.ExternalSpec{
+	return &topology.ExternalNetwork{Metadata: topology.Metadata{Name: name}, Spec: topology.ExternalNetworkSpec{
 		PhysicalNetwork: "physnet1",
 		Subnets:         []topology.ExternalSubnet{{CIDR: p, Pools: []topology.AddressRange{{First: p.Addr(), Last: netip.MustParseAddr("192.0.2.255")}}}},
 	}}

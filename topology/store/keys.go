@@ -15,8 +15,8 @@ import (
 //	/dovetail/v1/head                        written by every commit: its revision is the store's
 //	/dovetail/v1/guard/TENANT                written by every commit that touches the tenant
 //	/dovetail/v1/guard/@external             likewise gateways and what refers to them
-//	/dovetail/v1/tenant/NAME                 and likewise host/, external/, gateway/
-//	/dovetail/v1/network/TENANT/NAME         and likewise router/, endpoint/, floating/
+//	/dovetail/v1/tenant/NAME                 and likewise host/, externalnetwork/, gateway/
+//	/dovetail/v1/network/TENANT/NAME         and likewise router/, endpoint/, floatingip/
 //	/dovetail/v1/binding/TENANT/ENDPOINT
 //	/dovetail/v1/index/vni/NUMBER            the key of the holder; likewise router/NUMBER,
 //	                                         datapath/NUMBER, interface/ID
@@ -37,27 +37,7 @@ func bindingKey(endpoint topology.Key) string {
 }
 
 // segment is the kind's part of a key.
-func segment(k topology.Kind) string {
-	switch k {
-	case topology.KindTenant:
-		return "tenant"
-	case topology.KindNetwork:
-		return "network"
-	case topology.KindRouter:
-		return "router"
-	case topology.KindEndpoint:
-		return "endpoint"
-	case topology.KindHost:
-		return "host"
-	case topology.KindExternal:
-		return "external"
-	case topology.KindGateway:
-		return "gateway"
-	case topology.KindFloating:
-		return "floating"
-	}
-	return "unknown"
-}
+func segment(k topology.Kind) string { return strings.ToLower(string(k)) }
 
 func objectKey(k topology.Key) string {
 	if k.Tenant != "" {
