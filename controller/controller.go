@@ -182,9 +182,9 @@ func (c *Controller) settleAll() {
 
 // keepHouse looks at what only time changes.
 func (c *Controller) keepHouse() {
-	now := c.now()
 	for _, h := range c.model.hosts {
-		if since := now.Sub(h.awaySince); !h.openflowUp && since >= awayAfter && since < awayAfter+2*housekeeping {
+		if c.away(h) && !h.awayTold {
+			h.awayTold = true
 			for f := range h.follows {
 				c.sweep[f] = true
 			}

@@ -36,7 +36,10 @@ func (c *Controller) onHost(name string, f func(h *host)) {
 
 // Connected implements ofctrl.Handler.
 func (c *Controller) Connected(dpid uint64, remote net.Addr) {
-	c.onSwitch(dpid, func(h *host) { c.log.Info().Str("host", h.key.Name).Stringer("remote", remote).Msg("OpenFlow session") })
+	c.onSwitch(dpid, func(h *host) {
+		c.log.Info().Str("host", h.key.Name).Stringer("remote", remote).Msg("OpenFlow session")
+		c.forgetRefusals(h, nil) // what it still refuses it will refuse again
+	})
 }
 
 // Disconnected implements ofctrl.Handler.
@@ -45,7 +48,7 @@ func (c *Controller) Disconnected(dpid uint64, err error) {
 		if !h.openflowUp {
 			return
 		}
-		h.openflowUp, h.awaySince = false, c.now()
+		h.openflowUp, h.awaySince, h.awayTold = false, c.now(), false
 		c.metrics.hosts.WithLabelValues("openflow").Dec()
 		c.log.Info().Str("host", h.key.Name).Err(err).Msg("OpenFlow session ended")
 		c.event(topology.EventHostDown, h.key, h.key.Name, fmt.Sprintf("the OpenFlow session ended: %v", err))
@@ -105,7 +108,29 @@ func (c *Controller) refused(h *host, f *follow, owner string, err error) {
 		o.refused = map[refusal]string{}
 	}
 	o.refused[refusal{h.key.Name, f}] = err.Error()
+	h.refusals[o] = true
 	c.dirty.phases[o] = true
+}
+
+// forgetRefusals forgets what a host refused of a feed; of all feeds if that is nil.
+func (c *Controller) forgetRefusals(h *host, f *follow) {
+	for o := range h.refusals {
+		left := false
+		for r := range o.refused {
+			if r.host != h.key.Name {
+				continue
+			}
+			if f == nil || r.feed == f {
+				delete(o.refused, r)
+				c.dirty.phases[o] = true
+			} else {
+				left = true
+			}
+		}
+		if !left {
+			delete(h.refusals, o)
+		}
+	}
 }
 
 // PacketIn implements ofctrl.Handler.
@@ -279,6 +304,7 @@ func (c *Controller) HostGone(name string, err error) {
 			c.metrics.hosts.WithLabelValues("ovsdb").Dec()
 			c.event(topology.EventHostDown, h.key, name, fmt.Sprintf("the OVSDB session ended: %v", err))
 		}
+		h.problem = "" // the next session says again what is wrong
 		c.dirty.phases[&h.object] = true
 	})
 }

@@ -24,6 +24,7 @@ func (c *Controller) hostChanged(before, after *topology.Host) {
 			endpoints: map[*endpoint]bool{},
 			nets:      map[*network]int{},
 			unproved:  map[*host]*probe{},
+			refusals:  map[*object]bool{},
 			awaySince: c.now(),
 		}
 		h.since = c.now()
@@ -59,6 +60,13 @@ func (c *Controller) hostRemoved(h *host) {
 	for f := range h.follows {
 		delete(f.followers, h)
 		c.sweep[f] = true
+	}
+	c.forgetRefusals(h, nil)
+	if h.ovsdbUp {
+		c.metrics.hosts.WithLabelValues("ovsdb").Dec()
+	}
+	if h.openflowUp {
+		c.metrics.hosts.WithLabelValues("openflow").Dec()
 	}
 	for id := range h.ports {
 		c.unclaim(h, id)
@@ -200,7 +208,10 @@ func (c *Controller) endpointChanged(before, after *topology.Endpoint) {
 
 // detach takes an endpoint's fragments out of its network.
 func (c *Controller) detach(e *endpoint) {
-	delete(c.model.byInterface, e.spec.Allocated.InterfaceID)
+	// Another one may have got the interface id in the same change.
+	if id := e.spec.Allocated.InterfaceID; c.model.byInterface[id] == e {
+		delete(c.model.byInterface, id)
+	}
 	delete(e.net.endpoints, e)
 	if len(e.spec.Spec.AllowedAddresses) > 0 {
 		c.dirty.members[e.net] = true

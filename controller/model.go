@@ -58,7 +58,10 @@ type host struct {
 
 	ovsdbUp, ready, openflowUp bool
 	awaySince                  time.Time // when the OpenFlow session was lost
+	awayTold                   bool      // nobody waits for it any more
 	problem                    string    // why provisioning cannot be finished
+	// refusals are the objects that its switch refused something of.
+	refusals map[*object]bool
 	// unproved are the probes of tunnels from here that were not answered yet.
 	unproved map[*host]*probe
 }

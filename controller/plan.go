@@ -52,6 +52,7 @@ func (c *Controller) plan(h *host) []*follow {
 		}
 		delete(h.follows, f)
 		delete(f.followers, h)
+		c.forgetRefusals(h, f)
 		dropped = true
 	}
 	if len(added) > 0 || dropped {

@@ -74,13 +74,13 @@ func (c *Controller) probeAgain(h *host) {
 func (c *Controller) sendProbes() (next time.Time) {
 	now := c.now()
 	for k, p := range c.probing {
-		if c.model.hosts[k.to.key.Name] != k.to || c.model.hosts[k.from.key.Name] != k.from || !k.to.vtep().IsValid() {
+		if c.model.hosts[k.to.key.Name] != k.to || c.model.hosts[k.from.key.Name] != k.from {
 			delete(c.probing, k)
 			delete(k.from.unproved, k.to)
 			continue
 		}
-		if !k.from.openflowUp || !k.to.openflowUp {
-			continue // they are proved when both are back
+		if !k.from.openflowUp || !k.to.openflowUp || !k.to.vtep().IsValid() {
+			continue // they are proved when both are back and have their addresses
 		}
 		if !p.next.After(now) {
 			frame, actions := pipeline.Probe(p.id, k.to.vtep())

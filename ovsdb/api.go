@@ -70,7 +70,7 @@ type Handler interface {
 	HostRepaired(host, what string)
 	// HostProblem: the host cannot be provisioned as it is (no encap-ip, ofport
 	// taken, an error that its switch reports); problem says why and what to do.
-	// Empty when it is solved. A host can be ready and have a problem, such as
+	// Empty when it is solved; none outlives its session. A host can be ready and have a problem, such as
 	// a mapped bridge that does not exist.
 	HostProblem(host, problem string)
 	// HostGone: the session ended.
