@@ -24,8 +24,8 @@ func (c *Controller) onSwitch(dpid uint64, f func(h *host)) {
 	})
 }
 
-// onHost runs f in the loop with a host. A host that has just registered may
-// still be on its way through the store: f is tried again when it is there.
+// onHost runs f in the loop with a host, if it is there. HostSeen has waited for a
+// host that has just registered.
 func (c *Controller) onHost(name string, f func(h *host)) {
 	c.inbox.post(func() {
 		if h := c.model.hosts[name]; h != nil {

@@ -120,8 +120,8 @@ func (e *endpoint) bound() *topology.Endpoint {
 type claim struct {
 	host *host
 	port ovsdb.Port
-	// order is 0 for what a host reports first in a session, since that may be
-	// old; later claims rise.
+	// order is 0 for what a host reports first to this controller, since that may
+	// be old; later claims rise.
 	order uint64
 }
 

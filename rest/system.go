@@ -83,7 +83,7 @@ func (s *server) cookie(_ context.Context, in *cookieInput) (*cookieOutput, erro
 	}
 	keys := resolver.ResolveCookie(cookie)
 	if len(keys) == 0 {
-		return nil, fromStatus(http.StatusNotFound, fmt.Sprintf("no object has flows with cookie %#x: it belongs to the pipeline itself, to an object that is deleted, or to nobody", cookie))
+		return nil, fromStatus(http.StatusNotFound, fmt.Sprintf("no object has flows with cookie %#x: it belongs to an object that is deleted, or to nobody", cookie))
 	}
 	return &cookieOutput{CookieInfo{fmt.Sprintf("%#x", cookie), keys}}, nil
 }

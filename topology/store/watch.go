@@ -41,9 +41,9 @@ func (w *Watcher) Err() error {
 // initialBatch is how many events an initial batch has at most.
 const initialBatch = 4096
 
-// Watch returns the state as it is, as creations in the order hosts, tenants,
-// networks, routers, endpoints, bindings, and then every commit, until ctx ends or
-// the store is closed. The batch that completes the initial state is Synced.
+// Watch returns the state as it is, as creations in the order of topology.Kinds and
+// then bindings, and then every commit, until ctx ends or the store is closed. The
+// batch that completes the initial state is Synced.
 func (s *Store) Watch(ctx context.Context) (*Watcher, error) {
 	w := &Watcher{out: make(chan Batch), wake: make(chan struct{}, 1), limit: compactAt}
 	s.mu.Lock()
