@@ -1,6 +1,9 @@
 package integration
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -58,18 +61,44 @@ func TestRestartsLoseNothing(t *testing.T) {
 	})
 	t.Run("ovs-vswitchd", func(t *testing.T) {
 		before := w.flows("h1")
+		began := time.Now()
 		w.killSwitch("h1")
 		w.startSwitch("h1")
-		started := time.Now()
 		eventually(t, 20*time.Second, func() error {
 			if got := w.flows("h1"); len(got) < len(before) {
 				return errorf("%d of %d flows are back", len(got), len(before))
 			}
 			return nil
 		})
-		t.Logf("complete %s after its process was there again", time.Since(started).Round(time.Millisecond))
+		complete := time.Now()
+		t.Logf("complete %s after it had connected again", complete.Sub(w.connected(t, "h1", began)).Round(time.Millisecond))
 		sameFlows(t, before, w.flows("h1"))
 		w.realized("acme/a", "acme/b")
 		a.mustPing(t, "10.0.1.11")
 	})
+}
+
+// connected is when a host's switch connected to the controller last, as its log says;
+// it is waited for if that was not after the time given.
+func (w *world) connected(t testing.TB, host string, after time.Time) time.Time {
+	t.Helper()
+	var at time.Time
+	eventually(t, 5*time.Second, func() error { // the log is written late
+		log, err := os.ReadFile(filepath.Join(w.lab.Folder(host), "ovs-vswitchd.log"))
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(log)) {
+			if stamp, what, _ := strings.Cut(line, "|"); strings.Contains(what, "|br-int<->tcp:"+w.openFlow+": connected") {
+				if at, err = time.Parse(time.RFC3339, stamp); err != nil {
+					return err
+				}
+			}
+		}
+		if at.Before(after) {
+			return errorf("it connected last at %s", at)
+		}
+		return nil
+	})
+	return at
 }
