@@ -45,28 +45,34 @@ func (o *op) message() []byte {
 // size is about the length of o's message.
 func (o *op) size() int { return max(len(o.add), 56) + 24 }
 
-// ranks is the number of ranks.
-const ranks = 6
+// The ranks of an op. Flows are added from the last table to the first, and removed
+// the other way round: packets are let in when all that is behind them is there.
+const (
+	rankMeter       = iota
+	rankGroup                        // added or changed
+	rankFlow                         // + 255 - table
+	rankGone        = rankFlow + 256 // a flow that is removed, + table
+	rankGroupDelete = rankGone + 256
+	rankMeterDelete = rankGroupDelete + 1
+	ranks           = rankMeterDelete + 1
+)
 
 // rank orders ops: what is used comes before what uses it, and every add before
 // every delete.
 func (o *op) rank() int {
-	if o.kind == opDelete {
-		switch o.id.Kind {
-		case openflow.EntryFlow:
-			return 3
-		case openflow.EntryGroup:
-			return 4
-		}
-		return 5
+	switch {
+	case o.id.Kind == openflow.EntryMeter && o.kind == opDelete:
+		return rankMeterDelete
+	case o.id.Kind == openflow.EntryMeter:
+		return rankMeter
+	case o.id.Kind == openflow.EntryGroup && o.kind == opDelete:
+		return rankGroupDelete
+	case o.id.Kind == openflow.EntryGroup:
+		return rankGroup
+	case o.kind == opDelete:
+		return rankGone + int(o.id.Table)
 	}
-	switch o.id.Kind {
-	case openflow.EntryMeter:
-		return 0
-	case openflow.EntryGroup:
-		return 1
-	}
-	return 2
+	return rankFlow + 255 - int(o.id.Table)
 }
 
 // inOrder sorts ops by rank, and else keeps their order.

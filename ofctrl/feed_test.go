@@ -151,20 +151,26 @@ func TestFollowersSeeTheSame(t *testing.T) {
 }
 
 func TestOrder(t *testing.T) {
+	flow := func(kind opKind, table uint8, cookie uint64) op {
+		return op{kind: kind, id: openflow.ID{Kind: openflow.EntryFlow, Table: table, Cookie: cookie}}
+	}
 	ops := []op{
-		{kind: opDelete, id: openflow.ID{Kind: openflow.EntryMeter}},
-		{kind: opDelete, id: openflow.ID{Kind: openflow.EntryFlow}},
-		{kind: opAdd, id: openflow.ID{Kind: openflow.EntryFlow, Cookie: 1}},
-		{kind: opModify, id: openflow.ID{Kind: openflow.EntryGroup}},
-		{kind: opDelete, id: openflow.ID{Kind: openflow.EntryGroup}},
-		{kind: opAdd, id: openflow.ID{Kind: openflow.EntryFlow, Cookie: 2}},
-		{kind: opAdd, id: openflow.ID{Kind: openflow.EntryMeter}},
+		{kind: opDelete, id: openflow.ID{Kind: openflow.EntryMeter, Cookie: 9}},
+		flow(opDelete, 9, 7),
+		flow(opDelete, 0, 6),
+		flow(opAdd, 0, 4),
+		{kind: opModify, id: openflow.ID{Kind: openflow.EntryGroup, Cookie: 1}},
+		{kind: opDelete, id: openflow.ID{Kind: openflow.EntryGroup, Cookie: 8}},
+		flow(opAdd, 9, 2),
+		flow(opModify, 0, 5),
+		flow(opAdd, 9, 3),
+		{kind: opAdd, id: openflow.ID{Kind: openflow.EntryMeter, Cookie: 0}},
 	}
-	var got []int
+	var got []uint64
 	for _, o := range inOrder(ops) {
-		got = append(got, o.rank()*10+int(o.id.Cookie))
+		got = append(got, o.id.Cookie)
 	}
-	if want := []int{0, 10, 21, 22, 30, 40, 50}; !slices.Equal(got, want) {
+	if want := []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}; !slices.Equal(got, want) {
 		t.Errorf("order %v, want %v", got, want)
 	}
 }
