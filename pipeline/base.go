@@ -14,6 +14,9 @@ func BaseMeters() []openflow.Meter {
 	return []openflow.Meter{
 		{ID: MeterICMP, Rate: 100, Burst: 50},
 		{ID: MeterProbe, Rate: 2000, Burst: 1000},
+		{ID: MeterNeighbour, Rate: 200, Burst: 200},
+		{ID: MeterQuote, Rate: 100, Burst: 50},
+		{ID: MeterStray, Rate: 100, Burst: 50},
 	}
 }
 
@@ -24,6 +27,7 @@ func Base(encapIP netip.Addr) []openflow.Flow {
 	baseIngress(&b, encapIP)
 	baseResolve(&b)
 	baseRoute(&b)
+	baseOutside(&b)
 	baseForward(&b, encapIP)
 	baseICMPError(&b)
 	return b.flows

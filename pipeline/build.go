@@ -13,9 +13,10 @@ var GatewayMAC = [6]byte(topology.GatewayMAC)
 
 // Priorities with a meaning beyond their table's order.
 const (
-	prioEcho       = 1200 // in route: the router's own addresses
+	prioEcho       = 1200 // in route and enter: a router's own addresses
 	prioOwn        = 1100
 	prioTTL        = 1050
+	prioService    = 1020 // in route: services outside
 	prioLinkLocal  = 1000
 	prioRouteFirst = 100 // in route: + 2 × prefix length, + 1 if connected
 	prioLocal      = 200 // in forward
@@ -61,6 +62,44 @@ func raise(bit int) openflow.Action {
 // copyField copies a whole field into another that is as wide.
 func copyField(src, dst openflow.Field) openflow.Action {
 	return openflow.Move{Src: src, Dst: dst, NBits: src.Bits()}
+}
+
+// clearInPort lets the packet go out where it came in, and through the tunnel that it
+// came from.
+func clearInPort() openflow.Action { return openflow.Load{Dst: openflow.InPort, NBits: 32} }
+
+// wholePacket is OFPCML_NO_BUFFER (OpenFlow 1.3.5, 7.4.1): nothing is cut off.
+const wholePacket = 0xffff
+
+// toController sends the whole packet up.
+func (b *builder) toController(table uint8, priority uint16, meter uint32, m openflow.Match, why Reason) {
+	b.addFlow(openflow.Flow{
+		Table: table, Priority: priority, Meter: meter, Match: m,
+		Actions: actions(openflow.SetField{FieldValue: RegReason.Uint(uint64(why))}, openflow.ToController{MaxLen: wholePacket}),
+	})
+}
+
+func set(v openflow.FieldValue) openflow.Action { return openflow.SetField{FieldValue: v} }
+
+// ipFields are the names of one IP version.
+type ipFields struct {
+	eth         uint64
+	src, dst    openflow.Field
+	hop, source openflow.Field
+	icmp        uint64
+	icmpType    openflow.Field
+}
+
+func fieldsOf(a netip.Addr) ipFields {
+	if a.Is4() {
+		return ipFields{ethIPv4, openflow.IPv4Src, openflow.IPv4Dst, RegNextHop4, RegSource4, protoICMP, openflow.ICMPv4Type}
+	}
+	return ipFields{ethIPv6, openflow.IPv6Src, openflow.IPv6Dst, RegNextHop6, RegSource6, protoICMP6, openflow.ICMPv6Type}
+}
+
+// with is a copy of the match with more fields.
+func with(m openflow.Match, f ...openflow.FieldValue) openflow.Match {
+	return append(m[:len(m):len(m)], f...)
 }
 
 func icmp6(typ uint64) openflow.Match {

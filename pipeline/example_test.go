@@ -10,6 +10,11 @@ import (
 // The topology of the tests: tenant acme has networks blue (IPv4 and IPv6) and
 // green (IPv4), joined by router core. web1 is here, at port 10 of host
 // 192.0.2.1; db1 is on host 192.0.2.2. web1 shares 10.0.0.100 with others.
+//
+// Router core is connected to the gateway edge of the external network internet, on
+// this host and then on 192.0.2.2. Blue is translated to 203.0.113.10, green is routed.
+// web1 has a floating IP here, db1 one at the gateway; the name server 10.0.0.53
+// outside is 172.30.0.53 inside.
 var (
 	vtep1 = netip.MustParseAddr("192.0.2.1")
 	vtep2 = netip.MustParseAddr("192.0.2.2")
@@ -30,10 +35,45 @@ var (
 	core = &topology.Router{
 		Metadata: topology.Metadata{Tenant: "acme", Name: "core"},
 		Spec: topology.RouterSpec{
-			Networks:     []string{"blue", "green"},
+			Networks: []string{"blue", "green"},
+			Gateways: []topology.RouterGateway{{Name: "edge", RoutedNetworks: []string{"green"}, Destinations: []netip.Prefix{
+				netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/32"),
+			}}},
 			StaticRoutes: []topology.StaticRoute{{Destination: netip.MustParsePrefix("10.9.0.0/16"), NextHop: netip.MustParseAddr("10.0.1.20")}},
 		},
 		Allocated: topology.RouterAllocation{ID: 1},
+	}
+	internet = &topology.ExternalNetwork{
+		Metadata: topology.Metadata{Name: "internet"},
+		Spec: topology.ExternalNetworkSpec{PhysicalNetwork: "physnet1", VLAN: 100, Subnets: []topology.ExternalSubnet{
+			{CIDR: netip.MustParsePrefix("203.0.113.0/24"), NextHops: []netip.Addr{netip.MustParseAddr("203.0.113.1")}},
+			{CIDR: netip.MustParsePrefix("2001:db8:f::/64")},
+		}},
+		Allocated: topology.ExternalNetworkAllocation{ID: 1, MTU: 1500},
+	}
+	edgeMAC = topology.MAC{0x0e, 0, 0, 0, 0, 1}
+	edge    = &topology.Gateway{
+		Metadata: topology.Metadata{Name: "edge"},
+		Spec:     topology.GatewaySpec{ExternalNetwork: "internet", Hosts: []topology.GatewayHost{{Name: "h1"}, {Name: "h2"}}},
+		Allocated: topology.GatewayAllocation{ID: 1, Lanes: []topology.Lane{
+			{Host: "h1", MAC: edgeMAC, Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.2"), netip.MustParseAddr("2001:db8:f::2")}},
+		}},
+	}
+	carriers = map[string]Carrier{"h1": {"h1", vtep1, 50001}, "h2": {"h2", vtep2, 50002}}
+	coreExit = &Attachment{
+		Router: core, Gateway: edge, External: internet, Networks: []*topology.Network{blue, green},
+		At:       topology.Attachment{Gateway: "edge", ExternalNetwork: "internet", VNI: 5000, Zone: 7, Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.10")}},
+		Services: []Service{{Address: netip.MustParseAddr("10.0.0.53"), Inside: netip.MustParseAddr("172.30.0.53"), Ports: []ServicePort{{17, 53}}}},
+	}
+	web1FIP = Floating{
+		Address: netip.MustParseAddr("203.0.113.20"), External: internet, Router: core, At: coreExit.At, Here: true,
+		MAC:     FloatingMAC(internet, netip.MustParseAddr("203.0.113.20")),
+		Targets: []Target{{Inside: netip.MustParseAddr("10.0.0.10"), MTU: 1450}},
+	}
+	db1FIP = Floating{
+		Address: netip.MustParseAddr("203.0.113.21"), External: internet, Router: core, At: coreExit.At, MAC: edgeMAC, Gate: GroupID(edge, 0, GroupGate),
+		Targets: []Target{{Inside: netip.MustParseAddr("10.0.1.20"), Protocol: 6, Port: 5432, EndpointPort: 5433, MTU: 1450}},
+		Sources: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")},
 	}
 	web1 = &topology.Endpoint{
 		Metadata: topology.Metadata{Tenant: "acme", Name: "web1"},
@@ -74,5 +114,19 @@ func exampleFragments() []fragment {
 		{"Network acme/blue", NetworkLocal(blue, []uint32{10})},
 		{"Network acme/green", Network(green, Members{VTEPs: []netip.Addr{vtep2}})},
 		{"Router acme/core", Router(core, []*topology.Network{blue, green})},
+		{"Router acme/core", Inside(core, []*topology.Network{blue, green})},
+		{"Router acme/core", Exit(coreExit)},
+		{"Router acme/core", AtGateway(coreExit)},
+		{"ExternalNetwork internet", External(internet, Hops{IPv4: netip.MustParseAddr("203.0.113.1")})},
+		{"ExternalNetwork internet", ExternalLocal(internet, 61000)},
+		{"ExternalNetwork internet", Neighbour(ExternalNumber(internet), netip.MustParseAddr("203.0.113.1"), topology.MAC{2, 0, 0, 0, 9, 1})},
+		{"ExternalNetwork internet", OwnAddress(ExternalNumber(internet), web1FIP.Address, web1FIP.MAC)},
+		{"Gateway edge", Gateway(edge, internet)},
+		{"Gateway edge", GatewayHost([]LaneHere{{edge, 0, internet}}, []uint32{50002})},
+		{"FloatingIP acme/web1", FloatingIP(web1FIP)},
+		{"FloatingIP acme/db1", FloatingIP(db1FIP)},
 	}
 }
+
+// exampleGroups are the groups of that host.
+func exampleGroups() []openflow.Group { return GatewayGroups(edge, carriers, "h1") }

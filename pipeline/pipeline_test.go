@@ -52,6 +52,13 @@ func TestFragmentsAreGolden(t *testing.T) {
 	for _, f := range exampleFragments() {
 		b.WriteString("# " + f.source + "\n" + strings.Join(sealed(t, f), "\n") + "\n\n")
 	}
+	for _, self := range []string{"h1", "h2", "h3"} {
+		b.WriteString("# groups of Gateway edge on " + self + "\n")
+		for _, g := range GatewayGroups(edge, carriers, self) {
+			b.WriteString(g.String() + "\n")
+		}
+		b.WriteString("\n")
+	}
 	golden(t, filepath.Join("testdata", "fragments.txt"), b.String())
 }
 
@@ -80,7 +87,7 @@ func TestFlowsKeepToTheirTables(t *testing.T) {
 func TestTablesGoForward(t *testing.T) {
 	for _, table := range Tables() {
 		for _, next := range table.Next {
-			if next <= table.Number && next != TableFloodRemote {
+			if next <= table.Number && next != TableFloodRemote && table.Number != TableToOutside {
 				t.Errorf("table %s goes back to table %d", table.Name, next)
 			}
 		}
@@ -110,10 +117,16 @@ func exampleSwitch(t *testing.T) *ovstest.Host {
 	h.StartSwitch()
 	h.Vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "fail_mode=secure",
 		"--", "add-port", "br-int", "vx", "--", "set", "interface", "vx", "type=vxlan", "ofport_request=1", "options:key=flow", "options:remote_ip=flow",
+		"--", "add-port", "br-int", "patch", "--", "set", "interface", "patch", "type=dummy", "ofport_request=61000",
+		"--", "add-port", "br-int", "link2", "--", "set", "interface", "link2", "type=dummy", "ofport_request=50002",
+		"--", "add-port", "br-int", "tick", "--", "set", "interface", "tick", "type=dummy", "ofport_request=63000",
 		"--", "add-port", "br-int", "p10", "--", "set", "interface", "p10", "type=dummy", "ofport_request=10")
 	waitOFPort(t, h, "p10", "10")
 	for _, m := range BaseMeters() {
 		h.Ofctl("-O", "OpenFlow13", "add-meter", "br-int", fmt.Sprintf("meter=%d pktps burst stats bands=type=drop rate=%d burst_size=%d", m.ID, m.Rate, m.Burst))
+	}
+	for _, g := range exampleGroups() {
+		h.Ofctl("-O", "OpenFlow13", "add-group", "br-int", g.String())
 	}
 	var lines []string
 	for _, f := range exampleFragments() {

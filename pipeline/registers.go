@@ -11,7 +11,7 @@ const (
 	RegRouter = openflow.Reg1
 	// RegFlags has the flags below.
 	RegFlags = openflow.Reg2
-	// RegICMP is type<<8|code of the ICMP error to be sent.
+	// RegICMP is MTU<<16|type<<8|code of the ICMP error to be sent.
 	RegICMP = openflow.Reg3
 	// RegPage is the page of hosts in flood-remote, and of ports in flood-page.
 	RegPage = openflow.Reg3
@@ -23,6 +23,13 @@ const (
 	// the network that the packet came from: the source of ICMP errors.
 	RegSource6 = openflow.XXReg2
 	RegSource4 = openflow.Reg13
+	// RegExternal is the external network that the packet came in from, as
+	// ExternalNetwork numbers it; 0 for a packet from inside.
+	RegExternal = openflow.Reg14
+	// RegScratch (registers 8 and 9) keeps a MAC for a moment.
+	RegScratch = openflow.XXReg2
+	// RegReason is why a packet is sent to the controller: a Reason.
+	RegReason = openflow.Reg15
 )
 
 // Bits of RegFlags.
@@ -33,6 +40,35 @@ const (
 	FlagRouter = 1
 	// FlagShared: the address may move between endpoints; ask them.
 	FlagShared = 2
+	// FlagLarge: the packet is larger than the network that it has to go to takes.
+	FlagLarge = 3
+	// FlagAnswer: it asks for an address of ours.
+	FlagAnswer = 4
+	// FlagTick: it is sent only to show where a lane is.
+	FlagTick = 5
+	// FlagAsked: another host of the gateway could not tell whose it is.
+	FlagAsked = 6
+)
+
+// Reason says why a packet is sent to the controller.
+type Reason uint32
+
+// The reasons.
+const (
+	// ReasonICMP: an ICMP error is owed for it, or it is a tunnel probe.
+	ReasonICMP Reason = iota
+	// ReasonResolve: the MAC of its next hop outside is not known.
+	ReasonResolve
+	// ReasonHeard: it says which MAC an address outside has.
+	ReasonHeard
+	// ReasonLeaving and ReasonEntering: an ICMP error to or from outside, about a
+	// packet whose address was translated; it quotes that address.
+	ReasonLeaving
+	ReasonEntering
+	// ReasonStray: from outside, of a connection that no host of the gateway knows.
+	ReasonStray
+	// ReasonExhausted: no port was left to translate its source to.
+	ReasonExhausted
 )
 
 // Meters.
@@ -41,10 +77,21 @@ const (
 	MeterICMP uint32 = 1
 	// MeterProbe limits the tunnel probes that a host sends up.
 	MeterProbe uint32 = 2
+	// MeterNeighbour limits what a host sends up about neighbours outside.
+	MeterNeighbour uint32 = 3
+	// MeterQuote limits the ICMP errors that it sends up to have their quotes translated.
+	MeterQuote uint32 = 4
+	// MeterStray limits what it sends up of connections that are not known or have no
+	// port left.
+	MeterStray uint32 = 5
 )
 
 // TunnelPort is the OpenFlow port of the VXLAN port on every host.
 const TunnelPort uint32 = 1
+
+// TickPort is the OpenFlow port at which frames come in ten times a second on hosts
+// that carry gateways.
+const TickPort uint32 = 63000
 
 // ProbeVNI is the VNI of tunnel probes. No network can have it.
 const ProbeVNI = 0
@@ -59,6 +106,7 @@ const (
 	ethIPv6 = 0x86dd
 
 	protoICMP  = 1
+	protoTCP   = 6
 	protoUDP   = 17
 	protoICMP6 = 58
 )

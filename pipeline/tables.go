@@ -19,6 +19,11 @@ type Table struct {
 // The tables, in the order of a packet's way.
 const (
 	TableClassify    uint8 = 0
+	TableOutside     uint8 = 2
+	TableEnter       uint8 = 4
+	TableTranslate   uint8 = 5
+	TableReturn      uint8 = 6
+	TableArrive      uint8 = 7
 	TableAntiSpoof   uint8 = 10
 	TableResolve     uint8 = 20
 	TableARPReply    uint8 = 21
@@ -26,8 +31,17 @@ const (
 	TableNDReplyEnd  uint8 = 23
 	TableAdmit       uint8 = 30
 	TableRoute       uint8 = 40
+	TableDepart      uint8 = 42
+	TableLeave       uint8 = 43
+	TableTracked     uint8 = 44
+	TableNextHop     uint8 = 46
 	TableNeighbour   uint8 = 50
+	TableResolved    uint8 = 51
+	TableAnswer      uint8 = 52
+	TableAdvertise   uint8 = 53
+	TableToOutside   uint8 = 54
 	TableRouted      uint8 = 55
+	TableWire        uint8 = 56
 	TableForward     uint8 = 60
 	TableFloodRemote uint8 = 70
 	TableFloodLocal  uint8 = 71
@@ -41,13 +55,50 @@ func Tables() []Table {
 	f := func(fields ...openflow.Field) []openflow.Field { return fields }
 	to := func(tables ...uint8) []uint8 { return tables }
 	icmp6 := f(openflow.EthType, openflow.IPProto, openflow.ICMPv6Type)
+	ports := f(openflow.TCPSrc, openflow.TCPDst, openflow.UDPSrc, openflow.UDPDst)
 	return []Table{
 		{
 			TableClassify, "classify",
 			"Where does the packet come from? A local endpoint's port gives it the VNI of its network in reg0; a packet from the tunnel brings its VNI along.",
-			f(openflow.InPort, openflow.VLANVID, openflow.TunID, openflow.TunIPv4Src, openflow.TunIPv6Src, openflow.EthType),
-			to(TableAntiSpoof, TableForward),
+			f(openflow.InPort, openflow.VLANVID, openflow.TunID, openflow.TunIPv4Src, openflow.TunIPv6Src, openflow.EthDst, openflow.EthType, openflow.IPProto, openflow.UDPDst),
+			to(TableOutside, TableEnter, TableAntiSpoof, TableLeave, TableForward),
 			"drop: the port belongs to no endpoint",
+		},
+		{
+			TableOutside, "outside",
+			"A packet of an external network, whose number is in reg0: is it for a MAC or an address that is on this host? What is for a lane passes the lane's gate, a group that lets it on to enter only where the lane is. Everything else on that network is dropped and counted.",
+			f(openflow.Reg0, openflow.EthDst, openflow.EthType, openflow.ARPOp, openflow.ARPSPA, openflow.ARPTPA, openflow.ARPSHA, openflow.IPProto, openflow.ICMPv6Type, openflow.NDTarget),
+			to(TableEnter),
+			"drop",
+		},
+		{
+			TableEnter, "enter",
+			"To which router does a packet from outside go? Only what is declared gets in: floating IPs, answers to addresses of source NAT, networks that are routed without NAT.",
+			append(f(openflow.Reg0, openflow.Reg2, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto, openflow.IPTTL,
+				openflow.ICMPv4Type, openflow.ICMPv4Code, openflow.ICMPv6Type, openflow.ICMPv6Code), ports...),
+			to(TableTranslate, TableAnswer, TableToOutside, TableWire, TableICMPError),
+			"drop",
+		},
+		{
+			TableTranslate, "translate",
+			"The address outside becomes that of the endpoint: by a flow for a floating IP, by connection tracking for source NAT.",
+			append(f(openflow.Reg0, openflow.Reg1, openflow.Reg2, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto, openflow.ICMPv4Type, openflow.ICMPv6Type), ports...),
+			to(TableReturn, TableArrive, TableICMPError),
+			"drop",
+		},
+		{
+			TableReturn, "return",
+			"What connection tracking says of a packet from outside. One of a connection that is not known here may be known on another host of the gateway, which is asked; what nobody knows is dropped, and TCP is reset.",
+			append(f(openflow.Reg1, openflow.Reg2, openflow.CTState, openflow.EthType, openflow.IPv4Src, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto), ports...),
+			to(TableArrive, TableRoute),
+			"drop",
+		},
+		{
+			TableArrive, "arrive",
+			"A packet from outside, with its address inside, enters the router of reg1; not if it says that it comes from inside.",
+			f(openflow.Reg1, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src),
+			to(TableRoute),
+			"drop",
 		},
 		{
 			TableAntiSpoof, "anti-spoof",
@@ -95,10 +146,38 @@ func Tables() []Table {
 		{
 			TableRoute, "route",
 			"The router: answers for its own addresses, TTL, and the longest matching prefix.",
-			f(openflow.Reg1, openflow.EthType, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto, openflow.IPTTL,
-				openflow.ICMPv4Type, openflow.ICMPv4Code, openflow.ICMPv6Type, openflow.ICMPv6Code),
-			to(TableNeighbour, TableRouted, TableICMPError),
+			append(f(openflow.Reg1, openflow.EthType, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto, openflow.IPTTL,
+				openflow.ICMPv4Type, openflow.ICMPv4Code, openflow.ICMPv6Type, openflow.ICMPv6Code), ports...),
+			to(TableDepart, TableNeighbour, TableRouted, TableICMPError),
 			"network unreachable",
+		},
+		{
+			TableDepart, "depart",
+			"A packet for the outside, with the VNI of its router's way out in reg0: straight out of this host, if its source has a floating IP here, else to the host that carries the gateway now, which a group of that lane knows.",
+			append(f(openflow.Reg0, openflow.Reg2, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.IPProto, openflow.ICMPv4Type, openflow.ICMPv6Type), ports...),
+			to(TableTracked, TableNextHop, TableICMPError),
+			"drop",
+		},
+		{
+			TableLeave, "leave",
+			"On a gateway host: the source becomes a floating IP, an address of source NAT, or stays as it is where the network is routed. Everything else would leak an address and is dropped and counted.",
+			append(f(openflow.Reg0, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.IPProto, openflow.ICMPv4Type, openflow.ICMPv6Type), ports...),
+			to(TableTracked, TableNextHop),
+			"drop",
+		},
+		{
+			TableTracked, "tracked",
+			"What connection tracking made of a packet that leaves. One that could not be translated does not.",
+			append(f(openflow.Reg0, openflow.CTState, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.IPProto), ports...),
+			to(TableNextHop),
+			"drop",
+		},
+		{
+			TableNextHop, "next-hop",
+			"Which machine of the external network of reg0 gets the packet: the destination itself, or a router.",
+			f(openflow.Reg0, openflow.EthType, openflow.IPv4Dst, openflow.IPv6Dst),
+			to(TableNeighbour, TableResolved),
+			"drop: no next hop",
 		},
 		{
 			TableNeighbour, "neighbour",
@@ -108,11 +187,46 @@ func Tables() []Table {
 			"not found: the flags stay 0",
 		},
 		{
+			TableResolved, "resolved",
+			"A packet for the outside whose next hop's MAC is known goes on; else the controller asks for it. Metered.",
+			f(openflow.EthType, openflow.Reg2),
+			to(TableToOutside),
+			"drop",
+		},
+		{
+			TableAnswer, "answer",
+			"Turn an ARP request or a neighbour solicitation from outside into its answer; eth_dst is the MAC that it asks for.",
+			f(openflow.EthType, openflow.ARPOp, openflow.IPProto, openflow.ICMPv6Type, openflow.IPv6Src),
+			to(TableAdvertise, TableWire),
+			"drop",
+		},
+		{
+			TableAdvertise, "advertise",
+			"Fill in the advertisement's own fields.",
+			icmp6,
+			to(TableWire),
+			"drop",
+		},
+		{
+			TableToOutside, "to-outside",
+			"A packet for a MAC outside that is on this very host turns round; others go on to the wire.",
+			f(openflow.Reg0, openflow.EthDst),
+			to(TableOutside, TableWire),
+			"goto wire",
+		},
+		{
 			TableRouted, "routed",
 			"A routed packet whose next hop was found leaves with the gateway's MAC.",
 			f(openflow.EthType, openflow.Reg2),
 			to(TableForward, TableICMPError),
 			"host unreachable",
+		},
+		{
+			TableWire, "wire",
+			"Out to the physical network, with the tag of the external network of reg0.",
+			f(openflow.Reg0),
+			nil,
+			"drop: this host is not connected to it",
 		},
 		{
 			TableForward, "forward",

@@ -24,6 +24,12 @@ const (
 	toGW    = "dl_dst=0e:64:76:00:00:01,"
 	toDB1   = "dl_dst=02:00:00:00:01:20,"
 	toAll   = "dl_dst=ff:ff:ff:ff:ff:ff,"
+	// From outside, and through the tunnel on the way there.
+	inExt   = "in_port=61000,dl_vlan=100,dl_src=02:00:00:00:09:01,"
+	inLink  = "in_port=50002,tun_id=16777215,tun_src=192.0.2.2,tun_dst=192.0.2.1,dl_src=02:00:00:00:09:01,"
+	toLane  = "dl_dst=0e:00:00:00:00:01,"
+	toFIP   = "dl_dst=02:39:e1:05:4e:0b,"
+	leaving = "in_port=1,tun_id=5000,tun_src=192.0.2.2,tun_dst=192.0.2.1,"
 	inTun   = "in_port=1,tun_id=4096,tun_src=192.0.2.2,tun_dst=192.0.2.1,"
 )
 
@@ -69,10 +75,10 @@ func TestTraces(t *testing.T) {
 		{"echo to the other gateway", web1Out + toGW + "icmp,nw_src=10.0.0.10,nw_dst=10.0.1.1,icmp_type=8,icmp_code=0,nw_ttl=64", []string{"set_field:0->icmp_type", sendBack}, nil},
 		{"echo6 to the gateway", web1Out + toGW + "icmp6,ipv6_src=fd00:1::10,ipv6_dst=fd00:1::1,icmpv6_type=128,icmpv6_code=0,nw_ttl=64", []string{"set_field:129->icmpv6_type", sendBack}, nil},
 		{"TTL runs out", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=10.0.1.20,nw_ttl=1", []string{"set_field:0xb00->reg3", toCtl}, []string{toTunnel}},
-		{"no route", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=198.51.100.1,nw_ttl=64", []string{"set_field:0x300->reg3", toCtl}, []string{toTunnel}},
+		{"no route", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=198.18.0.1,nw_ttl=64", []string{"set_field:0x300->reg3", toCtl}, []string{toTunnel}},
 		{"no such endpoint", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=10.0.1.77,nw_ttl=64", []string{"set_field:0x301->reg3", toCtl}, []string{toTunnel}},
 		{"closed port of the gateway", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=10.0.0.1,nw_ttl=64", []string{"set_field:0x303->reg3", toCtl}, nil},
-		{"no error about an error", web1Out + toGW + "icmp,nw_src=10.0.0.10,nw_dst=198.51.100.1,icmp_type=3,icmp_code=1,nw_ttl=64", nil, []string{toCtl}},
+		{"no error about an error", web1Out + toGW + "icmp,nw_src=10.0.0.10,nw_dst=198.18.0.1,icmp_type=3,icmp_code=1,nw_ttl=64", nil, []string{toCtl}},
 		{"other network without router MAC", web1Out + toDB1 + "tcp,nw_src=10.0.0.10,nw_dst=10.0.1.20,nw_ttl=64", nil, []string{"output", toCtl}},
 		{"unknown unicast", web1Out + "dl_dst=02:00:00:00:00:77,ip,nw_src=10.0.0.10,nw_dst=10.0.0.77", nil, []string{"output"}},
 		{"from the tunnel", inTun + "dl_src=02:00:00:00:00:11,dl_dst=02:00:00:00:00:10,ip,nw_src=10.0.0.11,nw_dst=10.0.0.10", []string{toWeb1}, nil},
@@ -80,11 +86,50 @@ func TestTraces(t *testing.T) {
 		{"from the tunnel, other network", strings.Replace(inTun, "4096", "4097", 1) + "dl_dst=02:00:00:00:00:10,ip", nil, []string{"output"}},
 		{"from the tunnel back into it", strings.Replace(inTun, "4096", "4097", 1) + toDB1 + "ip", nil, []string{"output"}},
 		{"from our own address", strings.Replace(inTun, "192.0.2.2", "192.0.2.1", 1) + "dl_dst=02:00:00:00:00:10,ip", nil, []string{"output"}},
+		{"floating IP leaves here", web1Out + toGW + "tcp,nw_src=10.0.0.10,nw_dst=198.51.100.1,nw_ttl=64",
+			[]string{"set_field:203.0.113.20->ip_src", "set_field:02:39:e1:05:4e:0b->eth_src", "set_field:02:00:00:00:09:01->eth_dst", "push_vlan", "output:61000"}, []string{toTunnel}},
+		{"floating IP, unknown neighbour", web1Out + toGW + "tcp,nw_src=10.0.0.10,nw_dst=203.0.113.77,nw_ttl=64", []string{"set_field:0x1->reg15", toCtl}, []string{"output"}},
+		{"floating IP, broadcast address outside", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=203.0.113.255,nw_ttl=64", nil, []string{"output", toCtl}},
+		{"floating IP reached", inExt + toFIP + "tcp,nw_src=198.51.100.1,nw_dst=203.0.113.20,nw_ttl=64", []string{"pop_vlan", "set_field:10.0.0.10->ip_dst", toWeb1}, []string{toTunnel}},
+		{"floating IP, too large", inExt + toFIP + "tcp,nw_src=198.51.100.1,nw_dst=203.0.113.20,nw_ttl=64", []string{"set_field:0x5aa0304->reg3", "check_pkt_larger(1464)", toCtl}, nil},
+		{"floating IP, TTL runs out", inExt + toFIP + "tcp,nw_src=198.51.100.1,nw_dst=203.0.113.20,nw_ttl=1", []string{"set_field:0xb00->reg3", toCtl}, []string{toWeb1}},
+		{"floating IP, source from inside", inExt + toFIP + "tcp,nw_src=10.0.0.9,nw_dst=203.0.113.20,nw_ttl=64", []string{"nw_src=10.0.0.0/24, priority 200"}, []string{"output"}},
+		{"floating IP, another address", inExt + toFIP + "tcp,nw_src=198.51.100.1,nw_dst=10.0.0.10,nw_ttl=64", []string{" 4. reg0=0x1000001, priority 1,"}, []string{"output"}},
+		{"ARP for a floating IP", inExt + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:09:01,arp_spa=203.0.113.1,arp_tpa=203.0.113.20", []string{"set_field:2->arp_op", "push_vlan", "output:61000"}, nil},
+		{"ARP for a lane", inExt + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:09:01,arp_spa=203.0.113.1,arp_tpa=203.0.113.2", []string{"set_field:0e:00:00:00:00:01->eth_dst", "output:61000"}, nil},
+		{"ARP for somebody else", inExt + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:09:02,arp_spa=203.0.113.3,arp_tpa=203.0.113.4", []string{" 2. reg0=0x1000001, priority 1,"}, []string{"output", toCtl}},
+		{"a neighbour's new MAC", inExt + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:09:66,arp_spa=203.0.113.1,arp_tpa=203.0.113.1", []string{"set_field:0x2->reg15", toCtl}, []string{"output"}},
+		{"neighbour solicitation of a lane", inExt + "dl_dst=33:33:ff:00:00:02,icmp6,icmpv6_type=135,icmpv6_code=0,ipv6_src=2001:db8:f::1,ipv6_dst=ff02::1:ff00:2,nd_target=2001:db8:f::2,nd_sll=02:00:00:00:09:01,nw_ttl=255",
+			[]string{"set_field:136->icmpv6_type", "output:61000"}, nil},
+		{"echo to a lane", inExt + toLane + "icmp,nw_src=203.0.113.1,nw_dst=203.0.113.2,icmp_type=8,icmp_code=0,nw_ttl=1", []string{"set_field:0->icmp_type", "output:61000"}, nil},
+		{"echo6 to a lane", inExt + toLane + "icmp6,ipv6_src=2001:db8:f::1,ipv6_dst=2001:db8:f::2,icmpv6_type=128,icmpv6_code=0,nw_ttl=64", []string{"set_field:129->icmpv6_type", "output:61000"}, nil},
+		{"source NAT", leaving + "tcp,nw_src=10.0.0.11,nw_dst=198.51.100.1,nw_ttl=63",
+			[]string{"ct(commit,table=44,zone=7,nat(src=203.0.113.10))", "set_field:0e:00:00:00:00:01->eth_src", "output:61000"}, nil},
+		{"source NAT, an answer", "trk,est " + inExt + toLane + "tcp,nw_src=198.51.100.1,nw_dst=203.0.113.10,nw_ttl=64", []string{"ct(table=6,zone=7,nat)", " 7. reg1=0x1, priority 100", "7. reg1=0x1, priority 100"}, nil},
+		{"source NAT, not known here", "trk,new " + inExt + toLane + "tcp,nw_src=198.51.100.1,nw_dst=203.0.113.10,nw_ttl=64", []string{"set_field:0xffffff->tun_id", toTunnel}, nil},
+		{"source NAT, known nowhere", "trk,new " + inLink + toLane + "tcp,nw_src=198.51.100.1,nw_dst=203.0.113.10,nw_ttl=64", []string{"set_field:0x5->reg15", toCtl}, []string{toTunnel}},
+		{"routed network leaves", leaving + "tcp,nw_src=10.0.1.20,nw_dst=198.51.100.1,nw_ttl=63", []string{"output:61000"}, []string{"ct("}},
+		{"routed network reached", inExt + toLane + "tcp,nw_src=198.51.100.1,nw_dst=10.0.1.20,nw_ttl=64", []string{"set_field:02:00:00:00:01:20->eth_dst", "set_field:192.0.2.2->tun_dst", toTunnel}, nil},
+		{"routed network, nobody there", inExt + toLane + "tcp,nw_src=198.51.100.1,nw_dst=10.0.1.77,nw_ttl=64", []string{"set_field:0x301->reg3", toCtl}, []string{toTunnel}},
+		{"IPv6 leaves as it is", leaving + "tcp6,ipv6_src=fd00:1::10,ipv6_dst=2001:db8:f::9,nw_ttl=63", []string{"set_field:0x1->reg15", toCtl}, []string{"ct("}},
+		{"IPv6 of nobody does not leave", leaving + "tcp6,ipv6_src=fd00:9::10,ipv6_dst=2001:db8:f::9,nw_ttl=63", []string{"43. reg0=0x1388, priority 1,"}, []string{"output", toCtl}},
+		{"IPv6 reached", inExt + toLane + "tcp6,ipv6_src=2001:db8:f::9,ipv6_dst=fd00:1::10,nw_ttl=63", []string{toWeb1}, nil},
+		{"a translated network is not reached", inExt + toLane + "tcp,nw_src=198.51.100.1,nw_dst=10.0.0.10,nw_ttl=64", []string{" 4. reg0=0x1000001, priority 1,"}, []string{"output", toCtl}},
+		{"a service", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=172.30.0.53,udp_dst=53,nw_ttl=64", []string{"set_field:10.0.0.53->ip_dst"}, nil},
+		{"another port of a service", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=172.30.0.53,udp_dst=54,nw_ttl=64", []string{"set_field:0x300->reg3"}, []string{"set_field:10.0.0.53->ip_dst"}},
+		{"a port from where it may not begin", "trk,new " + inExt + toLane + "tcp,nw_src=198.18.0.1,nw_dst=203.0.113.21,tcp_dst=5432,nw_ttl=64", []string{" 6. ct_state=-est-rel+trk,ip,reg1=0x1,nw_dst=10.0.1.20, priority 150"}, []string{"output"}},
+		{"a port from where it may", inExt + toLane + "tcp,nw_src=198.51.100.1,nw_dst=203.0.113.21,tcp_dst=5432,nw_ttl=64", []string{"set_field:5433->tcp_dst", "set_field:02:00:00:00:01:20->eth_dst", toTunnel}, []string{"ct("}},
+		{"an untagged frame from outside", "in_port=61000,dl_src=02:00:00:00:09:01," + toLane + "icmp,nw_src=203.0.113.1,nw_dst=203.0.113.2,icmp_type=8,icmp_code=0", nil, []string{"output"}},
+		{"tick", "in_port=63000,dl_src=02:00:00:00:00:99,dl_dst=01:80:c2:00:00:30,dl_type=0x8902", []string{"set_field:0e:00:00:00:00:01->eth_src", "output:61000"}, nil},
 		{"tunnel probe", "in_port=1,tun_id=0,tun_src=192.0.2.2,tun_dst=192.0.2.1,dl_type=0x88b5", []string{toCtl}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := h.Appctl("ofproto/trace", "br-int", tt.packet) + "\n"
+			args := []string{"ofproto/trace", "br-int", tt.packet}
+			if state, packet, ok := strings.Cut(tt.packet, " "); ok {
+				args = []string{"ofproto/trace", "br-int", packet, "--ct-next", state}
+			}
+			got := h.Appctl(args...) + "\n"
 			for _, w := range tt.want {
 				if !strings.Contains(got, w) {
 					t.Errorf("no %q in\n%s", w, got)

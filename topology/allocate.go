@@ -97,6 +97,18 @@ func ipVersion(v4 bool) string {
 	return "IPv6"
 }
 
+// DerivedMAC makes a locally administered unicast address (IEEE 802c) of words: the
+// same every time.
+func DerivedMAC(words ...string) MAC {
+	return macOf(hash64(words...))
+}
+
+func macOf(h uint64) MAC {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], h)
+	return MAC{0x02, b[3], b[4], b[5], b[6], b[7]}
+}
+
 // deriveMAC makes a locally administered unicast address (IEEE 802c) of where the
 // endpoint is in its network: the same every time, unless it is taken.
 func deriveMAC(e *Endpoint, idx *netIndex) MAC {
@@ -105,9 +117,7 @@ func deriveMAC(e *Endpoint, idx *netIndex) MAC {
 		seed = e.Allocated.Addresses[0].String()
 	}
 	for h := hash64(e.Metadata.Tenant, e.Spec.Network, seed); ; h++ {
-		var b [8]byte
-		binary.BigEndian.PutUint64(b[:], h)
-		m := MAC{0x02, b[3], b[4], b[5], b[6], b[7]}
+		m := macOf(h)
 		if _, taken := idx.macs[m]; !taken {
 			return m
 		}

@@ -101,6 +101,9 @@ type RouterGateway struct {
 	// ones (source NAT), from which each endpoint always gets the same one; empty
 	// lets the controller allocate one. IPv6 is never translated.
 	Addresses []netip.Addr `json:"addresses,omitempty"`
+	// ServicesOnly connects the router for the tenant's services alone: nothing else
+	// leaves or enters by this gateway.
+	ServicesOnly bool `json:"servicesOnly,omitempty"`
 	// RoutedNetworks are networks of the router whose own IPv4 addresses go out
 	// untranslated.
 	RoutedNetworks []string `json:"routedNetworks,omitempty"`

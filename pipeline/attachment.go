@@ -1,0 +1,284 @@
+package pipeline
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// Attachment is a router at one gateway.
+type Attachment struct {
+	Router   *topology.Router
+	At       topology.Attachment
+	Gateway  *topology.Gateway
+	External *topology.ExternalNetwork
+	// Networks are those of the router, in the order of its spec.
+	Networks []*topology.Network
+	Services []Service
+}
+
+// Service is something outside that endpoints reach by an address inside.
+type Service struct {
+	Address, Inside netip.Addr
+	Ports           []ServicePort
+}
+
+// ServicePort is a port of a Service.
+type ServicePort struct {
+	Protocol uint8 // 6 is TCP, 17 UDP
+	Port     uint16
+}
+
+func (p ServicePort) source() openflow.FieldValue { return l4(p.Protocol, true).Uint(uint64(p.Port)) }
+func (p ServicePort) dest() openflow.FieldValue   { return l4(p.Protocol, false).Uint(uint64(p.Port)) }
+
+// l4 is the field of a port.
+func l4(protocol uint8, source bool) openflow.Field {
+	switch {
+	case protocol == protoTCP && source:
+		return openflow.TCPSrc
+	case protocol == protoTCP:
+		return openflow.TCPDst
+	case source:
+		return openflow.UDPSrc
+	}
+	return openflow.UDPDst
+}
+
+func (a *Attachment) spec() topology.RouterGateway {
+	i := slices.IndexFunc(a.Router.Spec.Gateways, func(g topology.RouterGateway) bool { return g.Name == a.At.Gateway })
+	return a.Router.Spec.Gateways[i]
+}
+
+func (a *Attachment) lane() (int, topology.Lane) {
+	i := a.Gateway.Lane(a.Router.Allocated.ID)
+	return i, a.Gateway.Allocated.Lanes[i]
+}
+
+// mtus are the MTUs of the router's narrowest and widest network; 0 if it has none.
+func (a *Attachment) mtus() (narrow, wide int) {
+	for _, n := range a.Networks {
+		if mtu := n.Allocated.MTU; narrow == 0 || mtu < narrow {
+			narrow = mtu
+		}
+		wide = max(wide, n.Allocated.MTU)
+	}
+	return narrow, wide
+}
+
+// Exit is a router's way out by one gateway, as every host of its routing domain
+// sees it: what goes there, and which group knows the host that carries it.
+func Exit(a *Attachment) []openflow.Flow {
+	b := exitBuilder{id: RegRouter.Uint(uint64(a.Router.Allocated.ID)), vni: uint64(a.At.VNI), mtu: a.External.Allocated.MTU}
+	_, b.largest = a.mtus()
+	for _, p := range a.spec().Prefixes() {
+		f := fieldsOf(p.Addr())
+		m := match(b.id, ethType(f.eth))
+		if p.Bits() > 0 {
+			m = append(m, f.dst.Prefix(p))
+		}
+		b.out(m, uint16(prioRouteFirst+2*p.Bits()), p.Addr())
+	}
+	for _, s := range a.Services {
+		f := fieldsOf(s.Inside)
+		for _, p := range s.Ports {
+			m := match(b.id, ethType(f.eth), f.dst.Addr(s.Inside), openflow.IPProto.Uint(uint64(p.Protocol)), p.dest())
+			if s.Inside == s.Address {
+				b.out(m, prioService, s.Address)
+			} else {
+				b.out(m, prioService, s.Address, set(f.dst.Addr(s.Address)))
+			}
+		}
+	}
+	lane, _ := a.lane()
+	b.add(TableDepart, 50, match(network(a.At.VNI)), toGroup(a.Gateway, lane, GroupLeave))
+	return b.flows
+}
+
+type exitBuilder struct {
+	builder
+	id           openflow.FieldValue
+	vni          uint64
+	mtu, largest int
+}
+
+// out sends what matches to the gateway; or back an ICMP error, if it is larger than
+// what the external network takes (RFC 1191, 4; RFC 8201).
+func (b *exitBuilder) out(m openflow.Match, priority uint16, family netip.Addr, first ...openflow.Action) {
+	a := append(actions(openflow.DecTTL{}), first...)
+	a = append(a, set(RegNetwork.Uint(b.vni)))
+	if b.largest > b.mtu {
+		a = append(a, tooLarge(family, b.mtu)...)
+	}
+	b.goTo(TableRoute, priority, m, TableDepart, a...)
+}
+
+// ethernetHeader is what check_pkt_larger counts besides the IP packet.
+const ethernetHeader = 14
+
+// tooLarge notes whether the packet is larger than an MTU, and the error that is owed then.
+func tooLarge(family netip.Addr, mtu int) []openflow.Action {
+	code := uint64(mtu)<<16 | 2<<8
+	if family.Is4() {
+		code = uint64(mtu)<<16 | 3<<8 | 4
+	}
+	return actions(set(RegICMP.Uint(code)), openflow.CheckPktLarger{Size: uint16(mtu + ethernetHeader), Dst: RegFlags, Bit: FlagLarge})
+}
+
+// Inside is the router as packets from outside find it, on every host that they come to.
+func Inside(r *topology.Router, networks []*topology.Network) []openflow.Flow {
+	var b builder
+	id := RegRouter.Uint(uint64(r.Allocated.ID))
+	for _, n := range networks {
+		for _, s := range n.Allocated.Subnets {
+			f := fieldsOf(s.CIDR.Addr())
+			b.add(TableArrive, 200, match(id, ethType(f.eth), f.src.Prefix(s.CIDR)))
+		}
+	}
+	b.goTo(TableArrive, 100, match(id), TableRoute)
+	return b.flows
+}
+
+// AtGateway is the router on the gateway's hosts: how its packets leave, and how what
+// answers them comes back.
+func AtGateway(a *Attachment) []openflow.Flow {
+	b := gatewayBuilder{Attachment: a, number: ExternalNumber(a.External), id: RegRouter.Uint(uint64(a.Router.Allocated.ID))}
+	b.index, b.at = a.lane()
+	b.goTo(TableClassify, 105, match(inPort(TunnelPort), openflow.TunID.Uint(uint64(a.At.VNI))), TableLeave,
+		set(network(a.At.VNI)), clearInPort())
+	b.routed()
+	b.snat()
+	b.returns()
+	// What is neither is counted, and does not leak.
+	b.add(TableLeave, 1, match(network(a.At.VNI)))
+	return b.flows
+}
+
+type gatewayBuilder struct {
+	builder
+	*Attachment
+	number uint32
+	index  int
+	at     topology.Lane
+	id     openflow.FieldValue
+}
+
+// ahead is what is done to a packet that leaves by the lane.
+func (b *gatewayBuilder) ahead() []openflow.Action {
+	return actions(set(openflow.EthSrc.MAC(b.at.MAC)), set(outside(b.number)))
+}
+
+// keeps says whether a subnet's addresses leave as they are: IPv6, and the IPv4
+// of networks for which that is said.
+func (b *gatewayBuilder) keeps(n *topology.Network, s topology.Subnet) bool {
+	return s.CIDR.Addr().Is6() || slices.Contains(b.spec().RoutedNetworks, n.Metadata.Name)
+}
+
+func (b *gatewayBuilder) routed() {
+	for _, n := range b.Networks {
+		for _, s := range n.Allocated.Subnets {
+			if !b.keeps(n, s) {
+				continue
+			}
+			f := fieldsOf(s.CIDR.Addr())
+			b.goTo(TableLeave, 200, match(network(b.At.VNI), ethType(f.eth), f.src.Prefix(s.CIDR)), TableNextHop, b.ahead()...)
+			to := match(outside(b.number), ethType(f.eth), f.dst.Prefix(s.CIDR))
+			for _, m := range b.allowed(to, f) {
+				b.enter(m, 100, b.id, n.Allocated.MTU, b.External.Allocated.MTU, s.CIDR.Addr())
+			}
+			b.goTo(TableTranslate, 90, with(to, b.id), TableArrive)
+		}
+	}
+}
+
+// allowed narrows what may come in to a routed network: everything, or where the
+// router is connected for services only, their answers.
+func (b *gatewayBuilder) allowed(to openflow.Match, f ipFields) []openflow.Match {
+	if !b.spec().ServicesOnly {
+		return []openflow.Match{to}
+	}
+	var list []openflow.Match
+	for _, s := range b.Services {
+		if fieldsOf(s.Address) != f {
+			continue
+		}
+		for _, p := range s.Ports {
+			list = append(list, with(to, f.src.Addr(s.Address), openflow.IPProto.Uint(uint64(p.Protocol)), p.source()))
+		}
+	}
+	return list
+}
+
+// enter lets a packet from outside on to be translated for a router, unless it is
+// larger than the network behind takes.
+func (b *builder) enter(m openflow.Match, priority uint16, id openflow.FieldValue, mtu, outsideMTU int, family netip.Addr) {
+	a := actions(set(id))
+	if mtu < outsideMTU {
+		a = append(a, tooLarge(family, mtu)...)
+	}
+	b.goTo(TableEnter, priority, m, TableTranslate, a...)
+}
+
+// snat gives packets an address of the router's: which one depends on the address
+// that they have, so that an endpoint keeps its own (RFC 4787, REQ-2).
+func (b *gatewayBuilder) snat() {
+	zone := uint16(b.At.Zone)
+	n := len(b.At.Addresses)
+	if n == 0 {
+		return
+	}
+	shares := 1
+	for shares < n {
+		shares *= 2
+	}
+	for i := range shares {
+		m := match(network(b.At.VNI), ethType(ethIPv4))
+		if shares > 1 {
+			m = append(m, openflow.IPv4Src.UintMask(uint64(i), uint64(shares-1)))
+		}
+		b.add(TableLeave, 100, m, openflow.CT{Commit: true, Zone: zone, Table: TableTracked, NAT: openflow.NAT{Kind: openflow.NATSource, Min: b.At.Addresses[i%n]}})
+	}
+	b.goTo(TableTracked, 100, match(network(b.At.VNI), ctState(ctTracked, ctTracked|ctInvalid)), TableNextHop, b.ahead()...)
+	b.toController(TableTracked, 50, MeterStray, match(network(b.At.VNI), ethType(ethIPv4)), ReasonExhausted)
+	ext := outside(b.number)
+	narrow, _ := b.mtus()
+	for _, a := range b.At.Addresses {
+		b.asked(ext, a, b.at.MAC, toGroup(b.Gateway, b.index, GroupGate))
+		m := match(ext, ethType(ethIPv4), openflow.IPv4Dst.Addr(a))
+		b.enter(m, 100, b.id, narrow, b.External.Allocated.MTU, a)
+		b.add(TableTranslate, 100, m, openflow.CT{Zone: zone, Table: TableReturn, NAT: openflow.NAT{Kind: openflow.NATKnown}})
+	}
+}
+
+// Bits of ct_state (ovs-fields(7)).
+const (
+	ctEstablished = 0x02
+	ctRelated     = 0x04
+	ctInvalid     = 0x10
+	ctTracked     = 0x20
+)
+
+func ctState(v, mask uint64) openflow.FieldValue { return openflow.CTState.UintMask(v, mask) }
+
+// returns sorts what connection tracking has seen of what comes back.
+func (b *gatewayBuilder) returns() {
+	// An error about what happens to it now would tell outsiders the address inside.
+	silent := actions(set(RegSource4.Uint(0)))
+	known := ctState(ctTracked|ctEstablished, ctTracked|ctEstablished)
+	for _, s := range b.Services {
+		if s.Inside == s.Address {
+			continue
+		}
+		for _, p := range s.Ports {
+			b.goTo(TableReturn, 120, match(b.id, known, ethType(ethIPv4), openflow.IPv4Src.Addr(s.Address), openflow.IPProto.Uint(uint64(p.Protocol)), p.source()),
+				TableRoute, append(silent[:1:1], set(openflow.IPv4Src.Addr(s.Inside)))...)
+		}
+	}
+	b.goTo(TableReturn, 100, match(b.id, known), TableArrive, silent...)
+	b.goTo(TableReturn, 100, match(b.id, ctState(ctTracked|ctRelated, ctTracked|ctRelated|ctEstablished)), TableArrive, silent...)
+	b.toController(TableReturn, 60, MeterStray, match(b.id, flagged(FlagAsked), ethType(ethIPv4), openflow.IPProto.Uint(protoTCP)), ReasonStray)
+	b.add(TableReturn, 50, match(b.id, flagged(FlagAsked)))
+	b.add(TableReturn, 40, match(b.id), toGroup(b.Gateway, b.index, GroupAsk))
+}

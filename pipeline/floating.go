@@ -1,0 +1,150 @@
+package pipeline
+
+import (
+	"net/netip"
+
+	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// Floating is a floating IP where it is translated: on the host of its endpoint, or
+// on the hosts of its gateway.
+type Floating struct {
+	Address  netip.Addr
+	MAC      topology.MAC // that it has outside
+	External *topology.ExternalNetwork
+	Router   *topology.Router
+	At       topology.Attachment // of the router, at the gateway
+	// Here says that it is on the endpoint's own host. Else Gate lets on what is for it
+	// where the lane is.
+	Here    bool
+	Gate    uint32
+	Targets []Target
+	// Sources are the prefixes that may begin connections; empty means everybody.
+	Sources []netip.Prefix
+}
+
+// Target is what stands behind a floating IP, or behind one of its ports.
+type Target struct {
+	Inside netip.Addr
+	// Protocol is 6 or 17 for a port, 0 for the whole address.
+	Protocol           uint8
+	Port, EndpointPort uint16
+	MTU                int // of the endpoint's network
+}
+
+// FloatingMAC is the MAC that a floating IP has while it is on its endpoint's host: its
+// own, so that only a port of the switches outside changes when the endpoint moves.
+func FloatingMAC(x *topology.ExternalNetwork, a netip.Addr) topology.MAC {
+	return topology.DerivedMAC(x.Metadata.Name, a.String())
+}
+
+// FloatingIP translates without state, so that failover and migration have nothing to lose.
+func FloatingIP(f Floating) []openflow.Flow {
+	b := floatingBuilder{Floating: f, ipFields: fieldsOf(f.Address), number: ExternalNumber(f.External), id: RegRouter.Uint(uint64(f.Router.Allocated.ID))}
+	b.reached()
+	for _, t := range f.Targets {
+		b.leaves(t)
+		b.enters(t)
+	}
+	return b.flows
+}
+
+type floatingBuilder struct {
+	builder
+	Floating
+	ipFields
+	number uint32
+	id     openflow.FieldValue
+}
+
+// reached has the address answered for, and taken in.
+func (b *floatingBuilder) reached() {
+	ext := outside(b.number)
+	if !b.Here {
+		b.asked(ext, b.Address, b.MAC, openflow.ToGroup{ID: b.Gate})
+		return
+	}
+	b.asked(ext, b.Address, b.MAC, openflow.Resubmit{Table: TableEnter})
+	b.hear(ext, b.MAC)
+	mac := openflow.EthDst.MAC(b.MAC)
+	b.goTo(TableOutside, 100, match(ext, mac, ethType(b.eth)), TableEnter, set(b.source.Addr(b.Address)))
+	b.add(TableToOutside, 100, match(ext, mac), turnRound(b.number, openflow.Resubmit{Table: TableOutside})...)
+}
+
+func (b *floatingBuilder) family() openflow.FieldValue { return ethType(b.eth) }
+
+// leaves gives what a target sends the floating IP as its source.
+func (b *floatingBuilder) leaves(t Target) {
+	table := TableLeave
+	if b.Here {
+		table = TableDepart
+	}
+	m := match(network(b.At.VNI), b.family(), b.src.Addr(t.Inside))
+	a := actions(set(b.src.Addr(b.Address)))
+	priority := uint16(300)
+	if t.Protocol != 0 {
+		m = with(m, openflow.IPProto.Uint(uint64(t.Protocol)), l4(t.Protocol, true).Uint(uint64(t.EndpointPort)))
+		a = append(a, set(l4(t.Protocol, true).Uint(uint64(t.Port))))
+		priority = 320
+	}
+	a = append(a, set(openflow.EthSrc.MAC(b.MAC)), set(outside(b.number)))
+	if len(b.Sources) == 0 {
+		b.goTo(table, priority, m, TableNextHop, a...)
+	} else {
+		// That it was the endpoint that began is remembered.
+		b.add(table, priority, m, openflow.CT{Commit: true, Zone: uint16(b.At.Zone), Table: TableTracked})
+		b.goTo(TableTracked, priority, m, TableNextHop, a...)
+	}
+	for _, typ := range quoting(b.Address) {
+		b.toController(table, 330, MeterQuote, match(network(b.At.VNI), b.family(), b.src.Addr(t.Inside), openflow.IPProto.Uint(b.icmp), b.icmpType.Uint(typ)), ReasonLeaving)
+	}
+}
+
+// quoting are the types of ICMP error, which quote the packet that they are about.
+func quoting(family netip.Addr) []uint64 {
+	if family.Is4() {
+		return []uint64{3, 11, 12}
+	}
+	return []uint64{1, 2, 3, 4}
+}
+
+// enters gives what comes for the floating IP a target's address.
+func (b *floatingBuilder) enters(t Target) {
+	to := match(outside(b.number), b.family(), b.dst.Addr(b.Address))
+	a := actions(set(b.dst.Addr(t.Inside)))
+	m := to
+	if t.Protocol != 0 {
+		m = with(m, openflow.IPProto.Uint(uint64(t.Protocol)), l4(t.Protocol, false).Uint(uint64(t.Port)))
+		a = append(a, set(l4(t.Protocol, false).Uint(uint64(t.EndpointPort))))
+	}
+	// An error about what happens to it now would tell outsiders the address inside.
+	a = append(a, silence(b.source))
+	b.enter(m, 100, b.id, t.MTU, b.External.Allocated.MTU, b.Address)
+	for _, typ := range quoting(b.Address) {
+		icmp := with(to, openflow.IPProto.Uint(b.icmp), b.icmpType.Uint(typ))
+		if t.Protocol != 0 {
+			b.enter(icmp, 100, b.id, t.MTU, t.MTU, b.Address)
+		}
+		b.toController(TableTranslate, 200, MeterQuote, icmp, ReasonEntering)
+	}
+	if len(b.Sources) == 0 {
+		b.goTo(TableTranslate, 100, m, TableArrive, a...)
+		return
+	}
+	for _, s := range b.Sources {
+		if s.Addr().Is4() == b.Address.Is4() {
+			b.goTo(TableTranslate, 110, with(m, b.src.Prefix(s)), TableArrive, a...)
+		}
+	}
+	b.add(TableTranslate, 100, m, append(a, openflow.CT{Zone: uint16(b.At.Zone), Table: TableReturn})...)
+	b.add(TableReturn, 150, match(b.id, b.family(), b.dst.Addr(t.Inside), ctState(ctTracked, ctTracked|ctEstablished|ctRelated)))
+}
+
+// silence takes away the address from which ICMP errors would be sent.
+func silence(source openflow.Field) openflow.Action {
+	if source == RegSource4 {
+		return set(source.Uint(0))
+	}
+	return set(source.Addr(netip.IPv6Unspecified()))
+}
