@@ -22,6 +22,7 @@ type (
 	ExternalNetwork = topology.Resource[topology.ExternalNetworkSpec, topology.ExternalNetworkStatus]
 	Gateway         = topology.Resource[topology.GatewaySpec, topology.GatewayStatus]
 	FloatingIP      = topology.Resource[topology.FloatingIPSpec, topology.FloatingIPStatus]
+	Service         = topology.Resource[topology.ServiceSpec, topology.ServiceStatus]
 )
 
 // Collection is the objects of one kind, of one tenant if the kind has tenants.
@@ -68,6 +69,11 @@ func (c *Client) Gateways() Collection[topology.GatewaySpec, topology.GatewaySta
 // FloatingIPs are those of a tenant; "" is good for List alone, and means all.
 func (c *Client) FloatingIPs(tenant string) Collection[topology.FloatingIPSpec, topology.FloatingIPStatus] {
 	return Collection[topology.FloatingIPSpec, topology.FloatingIPStatus]{c, topology.Key{Kind: topology.KindFloatingIP, Tenant: tenant}}
+}
+
+// Services are those of a tenant; "" is good for List alone, and means all.
+func (c *Client) Services(tenant string) Collection[topology.ServiceSpec, topology.ServiceStatus] {
+	return Collection[topology.ServiceSpec, topology.ServiceStatus]{c, topology.Key{Kind: topology.KindService, Tenant: tenant}}
 }
 
 func (col Collection[S, T]) path(name string) (string, error) {

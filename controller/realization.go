@@ -54,11 +54,11 @@ func (c *Controller) Status(key topology.Key) topology.Status {
 }
 
 // noFlows is why objects of some kinds cannot be realized.
-const noFlows = "this version makes no flows for gateways, external networks and floating IPs yet"
+const noFlows = "this version makes no flows for gateways, external networks, floating IPs and services yet"
 
 // withoutFlows says whether the controller makes nothing of a kind.
 func withoutFlows(k topology.Kind) bool {
-	return k == topology.KindExternalNetwork || k == topology.KindGateway || k == topology.KindFloatingIP
+	return k == topology.KindExternalNetwork || k == topology.KindGateway || k == topology.KindFloatingIP || k == topology.KindService
 }
 
 // object finds what all kinds have; a deleted object counts while it lasts.

@@ -67,6 +67,9 @@ func (d *decoder) value(path string, node any, v reflect.Value) {
 		d.slice(path, node, v)
 	case reflect.Map:
 		d.stringMap(path, node, v)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		d.value(path, node, v.Elem())
 	case reflect.String:
 		if s, ok := node.(string); ok {
 			v.SetString(s)

@@ -98,6 +98,10 @@ func describe(schemas map[string]*huma.Schema) {
 		"RouterGateway.destinations":          "What is reached by this gateway; left out: everything for which there is no better route",
 		"RouterGateway.addresses":             "External IPv4 addresses that take the place of inside ones; left out: one is allocated. IPv6 is never translated",
 		"RouterGateway.routedNetworks":        "Networks of the router whose own IPv4 addresses go out untranslated",
+		"RouterGateway.servicesOnly":          "The router is connected for the tenant's services at the gateway, and nothing else leaves or enters by it",
+		"ExternalNetworkSpec.bgp":             "Makes the controller announce there which routed networks are reached by which gateway address",
+		"BGP.asn":                             "The controller's autonomous system number, 1 to 4294967294, and neither 23456 nor 65535",
+		"BGP.peers":                           "1 to 16 routers that routes are announced to; each is a peer of one external network only",
 		"ExternalNetworkSpec.physicalNetwork": "Its name in external_ids:dovetail-bridge-mappings of the hosts that are connected to it",
 		"ExternalNetworkSpec.vlan":            "IEEE 802.1Q tag, 1 to 4094; left out: untagged",
 		"ExternalNetworkSpec.mtu":             "The largest IP packet in bytes; left out: 1500",
@@ -115,6 +119,16 @@ func describe(schemas map[string]*huma.Schema) {
 		"FloatingIPSpec.sources":              "Prefixes outside that may begin connections; left out: everybody",
 		"PortForward.protocol":                "tcp or udp",
 		"PortForward.endpointPort":            "Left out: the same port",
+		"PortForward.endpoint":                "Name of an endpoint of the same tenant. One port of it is reached by one port of one floating IP at a gateway",
+		"ServiceSpec.gateway":                 "Name of the gateway by which the service is reached, from all networks of the tenant whose router is connected to it",
+		"ServiceSpec.address":                 "The service's address outside",
+		"ServiceSpec.insideAddress":           "By which endpoints reach the service; left out: its own. IPv6 is never translated",
+		"ServiceSpec.ports":                   "What is reached, 1 to 64 ports",
+		"ServicePort.protocol":                "tcp or udp",
+		"LaneStatus.active":                   "The host that carries the lane; absent if none does",
+		"GatewayLane.active":                  "The host that carries the lane; absent if none does",
+		"GatewayLane.host":                    "Where the lane is while that host lives",
+		"PeerStatus.announced":                "How many prefixes are announced to the peer",
 		"HostSpec.address":                    "tcp:ADDRESS:PORT or ssl:ADDRESS:PORT of a host that listens for OVSDB; left out: the host dials the controller",
 	} {
 		schema, field, _ := strings.Cut(at, ".")
@@ -123,6 +137,11 @@ func describe(schemas map[string]*huma.Schema) {
 			described.Description = text
 			sch.Properties[field] = &described
 		}
+	}
+	for _, name := range []string{"BGP", "BGPPeer"} { // 32 bits without a sign, which int32 is not
+		asn := *schemas[name].Properties["asn"]
+		asn.Format, asn.Minimum, asn.Maximum = "int64", new(1.0), new(4294967294.0)
+		schemas[name].Properties["asn"] = &asn
 	}
 	for _, k := range topology.Kinds() {
 		kind := *schemas[string(k)].Properties["kind"]

@@ -65,11 +65,16 @@ var (
 	gateways = define[*topology.Gateway, topology.GatewaySpec](topology.KindGateway,
 		"Joins routers to an external network, on a set of hosts that stand in for each other.",
 		func(g *topology.Gateway, st topology.Status) topology.GatewayStatus {
-			return topology.GatewayStatus{Status: st, GatewayAllocation: g.Allocated}
+			return topology.GatewayStatus{Status: st, ID: g.Allocated.ID, Lanes: topology.Lanes(g.Allocated.Lanes, st.Lanes)}
 		})
 	floatingIPs = define[*topology.FloatingIP, topology.FloatingIPSpec](topology.KindFloatingIP,
 		"An external address that stands for an endpoint, or whose ports stand for ports of endpoints.",
 		func(f *topology.FloatingIP, st topology.Status) topology.FloatingIPStatus {
 			return topology.FloatingIPStatus{Status: st, FloatingIPAllocation: f.Allocated}
+		})
+	services = define[*topology.Service, topology.ServiceSpec](topology.KindService,
+		"A service outside that the networks of a tenant may reach by a gateway.",
+		func(v *topology.Service, st topology.Status) topology.ServiceStatus {
+			return topology.ServiceStatus{Status: st, ServiceAllocation: v.Allocated}
 		})
 )

@@ -111,6 +111,7 @@ func New(cfg Config) (http.Handler, error) {
 	register(s, externalNetworks)
 	register(s, gateways)
 	register(s, floatingIPs)
+	register(s, services)
 	s.registerApply()
 	s.registerEvents()
 	s.registerSystem()

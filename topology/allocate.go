@@ -48,6 +48,22 @@ func (p *pool) newID(key Key) (uint32, error) {
 	return id, nil
 }
 
+// MaxHostID is the highest number of a host.
+const MaxHostID = 10_000
+
+// allocateHost gives h its number, unless it has one.
+func (s *State) allocateHost(h *Host) error {
+	if h.Allocated.ID != 0 {
+		return nil
+	}
+	id, ok := s.hostIDs.choose(1, MaxHostID+1, h.Key())
+	if !ok {
+		return invalid(h.Key(), "metadata.name", "all %d numbers of hosts are taken; delete a host that is gone for good", MaxHostID)
+	}
+	h.Allocated.ID = id
+	return nil
+}
+
 // allocateNetwork fills in n.Allocated; old is the network as it was, or nil.
 func (s *State) allocateNetwork(n, old *Network) error {
 	key := n.Key()

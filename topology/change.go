@@ -12,7 +12,7 @@ const (
 	// OpDelete removes; a missing object is a *NotFoundError.
 	OpDelete
 	// OpRegister creates a host or takes in what it now says of itself: only
-	// Allocated is taken from Object, a *Host, and of that all but DatapathID.
+	// Allocated is taken from Object, a *Host, and of that all but DatapathID and ID.
 	OpRegister
 )
 

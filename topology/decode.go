@@ -45,6 +45,15 @@ func fill(path string, from any, to reflect.Value) error {
 			return wrong(path, "must be text; put %s in quotes", describe(from))
 		}
 		to.SetString(s)
+	case reflect.Bool:
+		b, ok := from.(bool)
+		if !ok {
+			return wrong(path, "must be true or false, not %s", describe(from))
+		}
+		to.SetBool(b)
+	case reflect.Pointer:
+		to.Set(reflect.New(to.Type().Elem()))
+		return fill(path, from, to.Elem())
 	case reflect.Int, reflect.Int64, reflect.Uint32, reflect.Uint64:
 		return fillNumber(path, from, to)
 	default:

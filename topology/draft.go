@@ -61,6 +61,7 @@ func (s *State) Try(changes []Change, env Env) (*Draft, error) {
 		d.putRouters,
 		d.putEndpoints,
 		d.putFloatingIPs,
+		d.putServices,
 		d.check,
 	} {
 		if err := part(); err != nil {
@@ -163,9 +164,9 @@ func (d *Draft) freshHost(st *step, h *Host, env Env) {
 	} else if report = (HostAllocation{}); old != nil {
 		report = old.Allocated
 	}
-	h.Allocated = report
+	h.Allocated, h.Allocated.ID = report, 0
 	if old != nil {
-		h.Allocated.DatapathID = old.Allocated.DatapathID
+		h.Allocated.DatapathID, h.Allocated.ID = old.Allocated.DatapathID, old.Allocated.ID
 		return
 	}
 	h.Allocated.DatapathID = d.datapathID(env)

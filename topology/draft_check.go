@@ -10,7 +10,8 @@ import (
 // networks still fit their endpoints and routers.
 
 func (d *Draft) check() error {
-	routers := map[Key]Key{} // to the object to blame: the router, or one of its networks
+	routers := map[Key]Key{}         // to the object to blame: the router, or one of its networks
+	services := map[use][]*Service{} // that were put
 	for i := range d.steps {
 		st := &d.steps[i]
 		if st.now == nil {
@@ -19,7 +20,14 @@ func (d *Draft) check() error {
 			}
 			continue
 		}
+		if err := d.state.checkClaims(st.now); err != nil {
+			return err
+		}
 		switch st.Key.Kind {
+		case KindService:
+			v := st.now.(*Service)
+			at := use{v.Spec.Gateway, KindService, st.Key.Tenant}
+			services[at] = append(services[at], v)
 		case KindExternalNetwork:
 			if err := d.state.checkExternalFits(st.now.(*ExternalNetwork)); err != nil {
 				return err
@@ -48,6 +56,11 @@ func (d *Draft) check() error {
 					routers[key] = st.Key
 				}
 			}
+		}
+	}
+	for _, list := range services {
+		if err := d.state.checkServices(list); err != nil {
+			return err
 		}
 	}
 	for key, blame := range routers {
@@ -151,8 +164,8 @@ func (s *State) joinedSubnets(r *Router) []joined {
 	return list
 }
 
-// checkRouter checks that the subnets of a router do not overlap and that its
-// static routes fit them. blame is the object whose change made it necessary: the
+// checkRouter checks that the subnets of a router do not overlap, that its static
+// routes fit them, and that no service is reached by an address in them. blame is the object whose change made it necessary: the
 // router, or one of its networks.
 func (s *State) checkRouter(r *Router, blame Key) error {
 	subnets := s.joinedSubnets(r)
@@ -181,7 +194,7 @@ func (s *State) checkRouter(r *Router, blame Key) error {
 		}
 		return invalid(blame, fmt.Sprintf("spec.staticRoutes[%d].%s", i, field), "%s", reason)
 	}
-	return nil
+	return s.checkServicesOf(r, subnets, blame)
 }
 
 // checkRouteFits says which field of a route does not fit the joined subnets, and

@@ -121,8 +121,8 @@ func (s *State) checkStillStoodFor(e *Endpoint, old Object) error {
 	return nil
 }
 
-// checkFloatingIP checks that the endpoints are there, and that the address alone
-// stands for its endpoint's address.
+// checkFloatingIP checks that the endpoints are there, and that packets from them can
+// be told apart: what the address stands for, no other stands for.
 func (s *State) checkFloatingIP(f *FloatingIP) error {
 	for i, key := range f.Endpoints() {
 		if s.objects[key] == nil {
@@ -134,7 +134,7 @@ func (s *State) checkFloatingIP(f *FloatingIP) error {
 		}
 	}
 	if f.Spec.Endpoint == "" {
-		return nil
+		return s.checkPortForwards(f)
 	}
 	e := s.objects[f.Endpoints()[0]].(*Endpoint)
 	if a := f.Spec.EndpointAddress; a.IsValid() && !slices.Contains(e.Allocated.Addresses, a) {
@@ -146,8 +146,30 @@ func (s *State) checkFloatingIP(f *FloatingIP) error {
 	}
 	for name := range s.floating[e.Key()] {
 		o, _ := s.objects[Key{KindFloatingIP, f.Metadata.Tenant, name}].(*FloatingIP)
-		if o != nil && name != f.Metadata.Name && o.Spec.Endpoint != "" && o.Inside(e) == mine {
+		if o == nil || name == f.Metadata.Name || o.Inside(e) != mine {
+			continue
+		}
+		if o.Spec.Endpoint != "" {
 			return conflict(f.Key(), "spec.endpoint", o.Key(), "%s of %s has a floating IP already, %s", mine, e.Key(), o.Allocated.Address)
+		}
+		if o.Spec.Gateway == f.Spec.Gateway {
+			return conflict(f.Key(), "spec.endpoint", o.Key(), "ports of %s of %s are reached by the floating IP %s at the same gateway already, and replies could not be told apart", mine, e.Key(), o.Allocated.Address)
+		}
+	}
+	return nil
+}
+
+// checkPortForwards checks that no floating IP at the same gateway stands for the
+// whole address of an endpoint that f stands for ports of.
+func (s *State) checkPortForwards(f *FloatingIP) error {
+	for i, key := range f.Endpoints() {
+		e := s.objects[key].(*Endpoint)
+		mine := f.Inside(e)
+		for name := range s.whole[key] {
+			o, _ := s.objects[Key{KindFloatingIP, f.Metadata.Tenant, name}].(*FloatingIP)
+			if o != nil && o.Spec.Gateway == f.Spec.Gateway && mine.IsValid() && o.Inside(e) == mine {
+				return conflict(f.Key(), fmt.Sprintf("spec.ports[%d].endpoint", i), o.Key(), "the whole of %s of %s is reached by the floating IP %s at the same gateway already, and replies could not be told apart", mine, key, o.Allocated.Address)
+			}
 		}
 	}
 	return nil

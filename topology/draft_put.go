@@ -16,10 +16,14 @@ func conflict(key Key, field string, holder Key, format string, args ...any) *Co
 }
 
 func (d *Draft) putTenantsAndHosts() error {
-	for _, kind := range []Kind{KindTenant, KindHost} {
-		for _, st := range d.puts(kind) {
-			d.put(st)
+	for _, st := range d.puts(KindTenant) {
+		d.put(st)
+	}
+	for _, st := range d.puts(KindHost) {
+		if err := d.state.allocateHost(st.now.(*Host)); err != nil {
+			return err
 		}
+		d.put(st)
 	}
 	return nil
 }

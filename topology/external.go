@@ -8,8 +8,12 @@ import (
 
 var everywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 
-// Prefixes are the destinations, spelled out.
+// Prefixes are the destinations, spelled out. There are none if the router is
+// connected for services only.
 func (g RouterGateway) Prefixes() []netip.Prefix {
+	if g.ServicesOnly {
+		return nil
+	}
 	if len(g.Destinations) == 0 {
 		return everywhere
 	}
@@ -115,4 +119,44 @@ func (f *FloatingIP) Inside(e *Endpoint) netip.Addr {
 		}
 	}
 	return netip.Addr{}
+}
+
+// Target is what a floating IP, or one port of it, stands for.
+type Target struct {
+	Endpoint Key
+	Inside   netip.Addr // the endpoint's
+	// Protocol is "tcp" or "udp"; "" if the whole address stands for the endpoint's,
+	// and then the ports are 0.
+	Protocol           string
+	Port, EndpointPort uint16
+}
+
+// Targets spell out what the floating IP stands for, in the order of its ports.
+// Endpoints that endpoint knows nothing of (nil), or that have no address of the IP
+// version, are left out.
+func (f *FloatingIP) Targets(endpoint func(Key) *Endpoint) []Target {
+	var list []Target
+	for i, key := range f.Endpoints() {
+		e := endpoint(key)
+		if e == nil {
+			continue
+		}
+		t := Target{Endpoint: key, Inside: f.Inside(e)}
+		if f.Spec.Endpoint == "" {
+			p := f.Spec.Ports[i]
+			t.Protocol, t.Port, t.EndpointPort = p.Protocol, uint16(p.Port), uint16(p.target())
+		}
+		if t.Inside.IsValid() {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// target is the endpoint's port.
+func (p PortForward) target() int {
+	if p.EndpointPort == 0 {
+		return p.Port
+	}
+	return p.EndpointPort
 }

@@ -120,8 +120,17 @@ func holdings(o Object) []holding {
 		return list
 	case *FloatingIP:
 		return []holding{{o.Allocated.ExternalNetwork, o.Spec.Gateway, []netip.Addr{o.Allocated.Address}}}
+	case *Service:
+		return []holding{{o.Allocated.ExternalNetwork, o.Spec.Gateway, nil}}
 	}
 	return nil
+}
+
+// use names the objects of one kind and tenant that name one gateway.
+type use struct {
+	gateway string
+	kind    Kind
+	tenant  string
 }
 
 func (s *State) indexHoldings(o Object) {
@@ -132,6 +141,7 @@ func (s *State) indexHoldings(o Object) {
 			x.gateways[key.Name] = struct{}{}
 		} else {
 			addTo(s.gatewayUse, h.gateway, key)
+			addTo(s.atGateway, use{h.gateway, key.Kind, key.Tenant}, key.Name)
 		}
 		for _, a := range h.addresses {
 			x.take(a, key)
@@ -147,6 +157,7 @@ func (s *State) unindexHoldings(o Object) {
 			delete(x.gateways, key.Name)
 		} else {
 			removeFrom(s.gatewayUse, h.gateway, key)
+			removeFrom(s.atGateway, use{h.gateway, key.Kind, key.Tenant}, key.Name)
 		}
 		for _, a := range h.addresses {
 			x.release(a, key)

@@ -18,6 +18,7 @@ var kinds = []struct {
 	{KindRouter, "routers", true, func() Object { return &Router{} }},
 	{KindEndpoint, "endpoints", true, func() Object { return &Endpoint{} }},
 	{KindFloatingIP, "floating-ips", true, func() Object { return &FloatingIP{} }},
+	{KindService, "services", true, func() Object { return &Service{} }},
 }
 
 // Kinds are all kinds of resource in the order of creation: what an object refers

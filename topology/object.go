@@ -49,6 +49,9 @@ func (g *Gateway) Key() Key { return Key{Kind: KindGateway, Name: g.Metadata.Nam
 // Key implements Object.
 func (f *FloatingIP) Key() Key { return Key{KindFloatingIP, f.Metadata.Tenant, f.Metadata.Name} }
 
+// Key implements Object.
+func (s *Service) Key() Key { return Key{KindService, s.Metadata.Tenant, s.Metadata.Name} }
+
 // Meta implements Object.
 func (t *Tenant) Meta() *Metadata { return &t.Metadata }
 
@@ -73,6 +76,9 @@ func (g *Gateway) Meta() *Metadata { return &g.Metadata }
 // Meta implements Object.
 func (f *FloatingIP) Meta() *Metadata { return &f.Metadata }
 
+// Meta implements Object.
+func (s *Service) Meta() *Metadata { return &s.Metadata }
+
 // Clone implements Object.
 func (t *Tenant) Clone() Object { return clone(t) }
 
@@ -96,6 +102,9 @@ func (g *Gateway) Clone() Object { return clone(g) }
 
 // Clone implements Object.
 func (f *FloatingIP) Clone() Object { return clone(f) }
+
+// Clone implements Object.
+func (s *Service) Clone() Object { return clone(s) }
 
 // NetworkKey is the key of the endpoint's network.
 func (e *Endpoint) NetworkKey() Key {

@@ -39,16 +39,16 @@ func clone[T any](o *T) *T {
 	return c
 }
 
-// deepCopy copies slices and maps, of plain values, wherever they are in structs and
-// slices of structs. Fields that are not exported, those of addresses and times, are
-// copied as they are.
+// deepCopy copies slices, pointers, and maps of plain values, wherever they are in
+// structs and slices of structs. Fields that are not exported, those of addresses and
+// times, are copied as they are.
 func deepCopy(to, from reflect.Value) {
 	switch from.Kind() {
 	case reflect.Struct:
 		to.Set(from)
 		for i := range from.NumField() {
 			switch f := from.Field(i); f.Kind() {
-			case reflect.Struct, reflect.Slice, reflect.Map:
+			case reflect.Struct, reflect.Slice, reflect.Map, reflect.Pointer:
 				if from.Type().Field(i).IsExported() {
 					deepCopy(to.Field(i), f)
 				}
@@ -61,6 +61,11 @@ func deepCopy(to, from reflect.Value) {
 			for i := range n {
 				deepCopy(to.Index(i), from.Index(i))
 			}
+		}
+	case reflect.Pointer:
+		if !from.IsNil() {
+			to.Set(reflect.New(from.Type().Elem()))
+			deepCopy(to.Elem(), from.Elem())
 		}
 	case reflect.Map:
 		to.SetZero()

@@ -39,10 +39,38 @@ type (
 	}
 	GatewayStatus struct {
 		Status
-		GatewayAllocation
+		ID uint32 `json:"id"`
+		// Lanes are the allocated ones, and where each is now.
+		Lanes []GatewayLane `json:"lanes,omitempty"`
 	}
 	FloatingIPStatus struct {
 		Status
 		FloatingIPAllocation
 	}
+	ServiceStatus struct {
+		Status
+		ServiceAllocation
+	}
 )
+
+// GatewayLane is a lane as the API shows it.
+type GatewayLane struct {
+	Lane
+	// Active is the host that carries the lane; empty if none does.
+	Active string `json:"active,omitempty"`
+}
+
+// Lanes joins what was allocated for a gateway's lanes with where they are.
+func Lanes(allocated []Lane, now []LaneStatus) []GatewayLane {
+	var list []GatewayLane
+	for _, l := range allocated {
+		g := GatewayLane{Lane: l}
+		for _, st := range now {
+			if st.Host == l.Host {
+				g.Active = st.Active
+			}
+		}
+		list = append(list, g)
+	}
+	return list
+}

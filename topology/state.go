@@ -23,12 +23,16 @@ type State struct {
 	interfaces map[string]Key
 	datapaths  map[uint64]Key
 
+	hostIDs     pool
 	externalIDs pool
 	gatewayIDs  pool
 	zones       pool
 	externals   map[string]*extIndex        // by external network
-	gatewayUse  map[string]map[Key]struct{} // gateway to the routers and floating IPs that name it
+	gatewayUse  map[string]map[Key]struct{} // gateway to the routers, floating IPs and services that name it
+	atGateway   map[use]map[string]struct{} // the same by kind and tenant, to their names
 	floating    map[Key]map[string]struct{} // endpoint to the floating IPs that name it
+	whole       map[Key]map[string]struct{} // and to those whose whole address stands for it
+	claims      map[claim]Key
 }
 
 // scope names the objects of one kind in one tenant.
@@ -62,12 +66,16 @@ func NewState() *State {
 		interfaces: map[string]Key{},
 		datapaths:  map[uint64]Key{},
 
+		hostIDs:     pool{holder: map[uint32]Key{}},
 		externalIDs: pool{holder: map[uint32]Key{}},
 		gatewayIDs:  pool{holder: map[uint32]Key{}},
 		zones:       pool{holder: map[uint32]Key{}},
 		externals:   map[string]*extIndex{},
 		gatewayUse:  map[string]map[Key]struct{}{},
+		atGateway:   map[use]map[string]struct{}{},
 		floating:    map[Key]map[string]struct{}{},
+		whole:       map[Key]map[string]struct{}{},
+		claims:      map[claim]Key{},
 	}
 }
 
@@ -147,6 +155,7 @@ func (s *State) index(o Object) {
 		n.pool.take(n.number, o.Key())
 	}
 	s.indexHoldings(o)
+	s.indexClaims(o)
 	switch o := o.(type) {
 	case *Network:
 		s.network(o.Key()).setSubnets(o)
@@ -171,6 +180,9 @@ func (s *State) index(o Object) {
 	case *FloatingIP:
 		for _, e := range o.Endpoints() {
 			addTo(s.floating, e, o.Metadata.Name)
+			if o.Spec.Endpoint != "" {
+				addTo(s.whole, e, o.Metadata.Name)
+			}
 		}
 	}
 }
@@ -180,6 +192,7 @@ func (s *State) unindex(o Object) {
 		n.pool.release(n.number, o.Key())
 	}
 	s.unindexHoldings(o)
+	s.unindexClaims(o)
 	switch o := o.(type) {
 	case *Network:
 		s.dropIfEmpty(o.Key())
@@ -206,6 +219,7 @@ func (s *State) unindex(o Object) {
 	case *FloatingIP:
 		for _, e := range o.Endpoints() {
 			removeFrom(s.floating, e, o.Metadata.Name)
+			removeFrom(s.whole, e, o.Metadata.Name)
 		}
 	}
 }
@@ -246,6 +260,8 @@ func (s *State) numbersOf(o Object) []held {
 		return []held{{&s.externalIDs, o.Allocated.ID}}
 	case *Gateway:
 		return []held{{&s.gatewayIDs, o.Allocated.ID}}
+	case *Host:
+		return []held{{&s.hostIDs, o.Allocated.ID}}
 	}
 	return nil
 }

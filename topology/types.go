@@ -18,6 +18,7 @@ const (
 	KindExternalNetwork Kind = "ExternalNetwork"
 	KindGateway         Kind = "Gateway"
 	KindFloatingIP      Kind = "FloatingIP"
+	KindService         Kind = "Service"
 	// KindPipeline is no kind of resource: it stands for the flows that every host
 	// has whatever its endpoints, where the owner of a flow is asked for.
 	KindPipeline Kind = "Pipeline"
@@ -42,7 +43,7 @@ type Metadata struct {
 }
 
 // Object is one resource: *Tenant, *Network, *Router, *Endpoint, *Host,
-// *ExternalNetwork, *Gateway or *FloatingIP.
+// *ExternalNetwork, *Gateway, *FloatingIP or *Service.
 // Objects that the store hands out are shared and must not be changed; use
 // Clone.
 type Object interface {
@@ -185,6 +186,10 @@ type HostSpec struct {
 // HostAllocation is what the store chose for a host, and what the host said
 // of itself when it was last seen.
 type HostAllocation struct {
+	// ID is unique among hosts, 1 to 10000, and stable. It numbers the ports of
+	// tunnels to the hosts of gateways. A host that an earlier version stored has
+	// none, 0, until it registers again or is put.
+	ID uint32 `json:"id"`
 	// DatapathID is the OpenFlow datapath id of the host's br-int.
 	DatapathID uint64 `json:"datapathID"`
 	// EncapIP is the address of the host's VTEP.
@@ -241,6 +246,32 @@ type Status struct {
 	Binding *Binding `json:"binding,omitempty"`
 	// Connected says, of a Host only, which sessions are up: "ovsdb", "openflow".
 	Connected []string `json:"connected,omitempty"`
+	// Lanes says, of a Gateway only, which host carries each lane, in the order of
+	// the allocation's.
+	Lanes []LaneStatus `json:"lanes,omitempty"`
+	// Peers says, of an ExternalNetwork only, how its BGP sessions are, in the order
+	// of the spec's.
+	Peers []PeerStatus `json:"peers,omitempty"`
+}
+
+// LaneStatus says where a lane of a gateway is now.
+type LaneStatus struct {
+	// Host is the lane's own: where it is while that host lives.
+	Host string `json:"host"`
+	// Active is the host that carries the lane; empty if none does.
+	Active string `json:"active,omitempty"`
+}
+
+// PeerStatus is the state of the BGP session with a peer of an external network.
+type PeerStatus struct {
+	Address     netip.Addr `json:"address"`
+	Established bool       `json:"established"`
+	// Since is when the session came up or went down; zero if it never was up.
+	Since time.Time `json:"since,omitzero"`
+	// Announced is how many prefixes are announced to the peer.
+	Announced int `json:"announced"`
+	// Error is why the session is not established, as far as it is known.
+	Error string `json:"error,omitempty"`
 }
 
 // HostPart is one host's part in the realization of an object.

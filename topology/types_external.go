@@ -20,6 +20,25 @@ type ExternalNetworkSpec struct {
 	// MTU is the largest IP packet in bytes; 0 means 1500.
 	MTU     int              `json:"mtu,omitempty"`
 	Subnets []ExternalSubnet `json:"subnets"`
+	// BGP makes the controller announce there which routed networks are reached by
+	// which address of a gateway (RFC 4271); nil announces nothing.
+	BGP *BGP `json:"bgp,omitempty"`
+}
+
+// BGP is how the controller announces routes.
+type BGP struct {
+	// ASN is the autonomous system number of the controller.
+	ASN uint32 `json:"asn"`
+	// Peers are the routers that it dials, 1 to 16. A router is a peer of one
+	// external network only, since the controller has one address.
+	Peers []BGPPeer `json:"peers"`
+}
+
+// BGPPeer is a router that routes are announced to.
+type BGPPeer struct {
+	Address netip.Addr `json:"address"`
+	// ASN is the autonomous system number of the peer.
+	ASN uint32 `json:"asn"`
 }
 
 // ExternalSubnet is an IP prefix of an external network.
@@ -101,12 +120,12 @@ type RouterGateway struct {
 	// ones (source NAT), from which each endpoint always gets the same one; empty
 	// lets the controller allocate one. IPv6 is never translated.
 	Addresses []netip.Addr `json:"addresses,omitempty"`
-	// ServicesOnly connects the router for the tenant's services alone: nothing else
-	// leaves or enters by this gateway.
-	ServicesOnly bool `json:"servicesOnly,omitempty"`
 	// RoutedNetworks are networks of the router whose own IPv4 addresses go out
 	// untranslated.
 	RoutedNetworks []string `json:"routedNetworks,omitempty"`
+	// ServicesOnly connects the router for the tenant's services at the gateway, and
+	// for nothing else: nothing else leaves or enters by it.
+	ServicesOnly bool `json:"servicesOnly,omitempty"`
 }
 
 // Attachment is what the store chose for a router at one gateway.
@@ -132,8 +151,8 @@ type FloatingIP struct {
 // without ports, the address is reserved.
 type FloatingIPSpec struct {
 	// Gateway is the one in whose external network the address is. The address
-	// works while the router of the endpoint's network is connected to it. It
-	// cannot change.
+	// works while the router of the endpoint's network is connected to it, and not
+	// for services only. It cannot change.
 	Gateway string `json:"gateway"`
 	// Address is chosen from the external network's subnets; unset lets the
 	// controller allocate one from its pools.
@@ -148,7 +167,9 @@ type FloatingIPSpec struct {
 	Sources []netip.Prefix `json:"sources,omitempty"`
 }
 
-// PortForward is one port of a floating IP that stands for one of an endpoint.
+// PortForward is one port of a floating IP that stands for one of an endpoint. No
+// other port of a floating IP at the same gateway stands for that one, since the
+// translation keeps no state: replies are told apart by where they come from.
 type PortForward struct {
 	Protocol string `json:"protocol"` // "tcp" or "udp"
 	Port     int    `json:"port"`
@@ -161,4 +182,39 @@ type PortForward struct {
 type FloatingIPAllocation struct {
 	ExternalNetwork string     `json:"externalNetwork"`
 	Address         netip.Addr `json:"address"`
+}
+
+// Service is a service outside, one of the data centre's own perhaps, that the
+// networks of a tenant may reach: all those whose router is connected to its gateway.
+type Service struct {
+	Metadata  Metadata          `json:"metadata"`
+	Spec      ServiceSpec       `json:"spec"`
+	Allocated ServiceAllocation `json:"allocated"`
+}
+
+// ServiceSpec is what the user says of a service.
+type ServiceSpec struct {
+	// Gateway is the one by which the service is reached.
+	Gateway string `json:"gateway"`
+	// Address is that of the service outside, IPv4 or IPv6. It need not be in the
+	// subnets of the external network.
+	Address netip.Addr `json:"address"`
+	// InsideAddress is the one by which endpoints reach the service; unset means
+	// Address. Only an IPv4 service can have another: IPv6 is never translated.
+	InsideAddress netip.Addr `json:"insideAddress,omitzero"`
+	// Ports are what is reached, 1 to 64.
+	Ports []ServicePort `json:"ports"`
+}
+
+// ServicePort is one port of a service.
+type ServicePort struct {
+	Protocol string `json:"protocol"` // "tcp" or "udp"
+	Port     int    `json:"port"`
+}
+
+// ServiceAllocation is what the store chose for a service.
+type ServiceAllocation struct {
+	ExternalNetwork string `json:"externalNetwork"`
+	// InsideAddress is the spec's, or its Address.
+	InsideAddress netip.Addr `json:"insideAddress"`
 }

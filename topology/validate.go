@@ -44,6 +44,8 @@ func Validate(o Object) error {
 		return validateGateway(o)
 	case *FloatingIP:
 		return validateFloatingIP(o)
+	case *Service:
+		return validateService(o)
 	}
 	return invalid(key, "kind", "unknown kind %T", o)
 }

@@ -41,6 +41,9 @@ func validateExternal(x *ExternalNetwork) error {
 		}
 		cidrs[i] = sub.CIDR
 	}
+	if err := validateBGP(key, s.BGP); err != nil {
+		return err
+	}
 	return validateTogether(key, cidrs, s.MTU, DefaultExternalMTU)
 }
 
@@ -208,10 +211,10 @@ func validatePorts(key Key, ports []PortForward) error {
 		return invalid(key, "spec.ports", "%d ports; at most %d", len(ports), MaxPortForwards)
 	}
 	type place struct {
-		protocol string
-		port     int
+		endpoint, protocol string
+		port               int
 	}
-	seen := map[place]int{}
+	outside, inside := map[place]int{}, map[place]int{}
 	for i, p := range ports {
 		field := fmt.Sprintf("spec.ports[%d]", i)
 		if p.Protocol != "tcp" && p.Protocol != "udp" {
@@ -226,11 +229,14 @@ func validatePorts(key Key, ports []PortForward) error {
 		if reason := checkName(p.Endpoint); reason != "" {
 			return invalid(key, field+".endpoint", "%s", reason)
 		}
-		at := place{p.Protocol, p.Port}
-		if j, twice := seen[at]; twice {
+		at, to := place{"", p.Protocol, p.Port}, place{p.Endpoint, p.Protocol, p.target()}
+		if j, twice := outside[at]; twice {
 			return invalid(key, field+".port", "%s port %d is that of spec.ports[%d] already", p.Protocol, p.Port, j)
 		}
-		seen[at] = i
+		if j, twice := inside[to]; twice {
+			return invalid(key, field+".endpointPort", "spec.ports[%d] stands for %s port %d of endpoint %s already, and replies could not be told apart; choose another port", j, p.Protocol, to.port, p.Endpoint)
+		}
+		outside[at], inside[to] = i, i
 	}
 	return nil
 }
@@ -252,6 +258,9 @@ func validateRouterGateways(r *Router, destinations map[netip.Prefix]string) err
 				return invalid(key, field+".name", "%s is spec.gateways[%d] already", g.Name, j)
 			}
 		}
+		if err := validateServicesOnly(key, field, g); err != nil {
+			return err
+		}
 		if err := validateDestinations(key, field, g, destinations); err != nil {
 			return err
 		}
@@ -271,6 +280,20 @@ func validateRouterGateways(r *Router, destinations map[netip.Prefix]string) err
 				return invalid(key, fmt.Sprintf("%s.routedNetworks[%d]", field, j), "%s is none of spec.networks", quoteShort(name))
 			}
 		}
+	}
+	return nil
+}
+
+// validateServicesOnly checks that a connection for services alone is for nothing else.
+func validateServicesOnly(key Key, field string, g RouterGateway) error {
+	const reason = "it must be empty, since %s.servicesOnly lets nothing but services pass; leave one of the two out"
+	switch {
+	case !g.ServicesOnly:
+		return nil
+	case len(g.Destinations) > 0:
+		return invalid(key, field+".destinations", reason, field)
+	case len(g.RoutedNetworks) > 0:
+		return invalid(key, field+".routedNetworks", reason, field)
 	}
 	return nil
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -68,30 +70,67 @@ func (a *app) describe(ctx context.Context, args []string, tenant string) error 
 		line("Bound to", fmt.Sprintf("host %s, port %s (%d), for %s", b.Host, b.Port, b.OFPort, age(now.Sub(b.Since))))
 	}
 	seen := map[string]bool{"TENANT": true, "NAME": true, "PHASE": true, "REASON": true, "AGE": true, "HOST": true, "PORT": true}
+	if o.Kind == topology.KindGateway { // they are told lane by lane
+		seen["ADDRESSES"], seen["ACTIVE"], seen["MAC"] = true, true, true
+	}
 	for _, col := range columns(o.Kind, now) {
 		if !seen[col.title] {
 			line(caption(col.title), col.cell(o))
 		}
 	}
-	for i, h := range o.Status.Hosts {
-		state := "acknowledged"
-		if !h.Acknowledged {
-			state = "not yet"
-		}
-		if h.Error != "" {
-			state = h.Error
-		}
-		title := ""
-		if i == 0 {
-			title = "On hosts:"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", title, printable(h.Name), printable(state))
-	}
+	group(w, "Lanes", o.Status.Lanes, laneLine)
+	group(w, "BGP peers", o.Status.Peers, func(p topology.PeerStatus) (string, string) { return peerLine(p, now) })
+	group(w, "On hosts", o.Status.Hosts, partLine)
 	line("Hint", hint(o))
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	return a.printSpec(o)
+}
+
+// group prints a list, with its title before the first line.
+func group[T any](w io.Writer, title string, list []T, line func(T) (name, state string)) {
+	title += ":"
+	for _, v := range list {
+		name, state := line(v)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", title, printable(name), printable(state))
+		title = ""
+	}
+}
+
+func partLine(h topology.HostPart) (name, state string) {
+	switch {
+	case h.Error != "":
+		return h.Name, h.Error
+	case !h.Acknowledged:
+		return h.Name, "not yet"
+	}
+	return h.Name, "acknowledged"
+}
+
+func laneLine(l topology.GatewayLane) (name, state string) {
+	where := "no host carries it"
+	if l.Active != "" {
+		where = "on " + l.Active
+	}
+	return l.Host, fmt.Sprintf("%s; %s, MAC %s", where, joined(l.Addresses, netip.Addr.String), l.MAC)
+}
+
+func peerLine(p topology.PeerStatus, now time.Time) (name, state string) {
+	state = "not established"
+	if p.Established {
+		state = "established"
+	}
+	if !p.Since.IsZero() {
+		state += " for " + age(now.Sub(p.Since))
+	}
+	if p.Established {
+		state += fmt.Sprintf(", %d announced", p.Announced)
+	}
+	if p.Error != "" {
+		state += ": " + p.Error
+	}
+	return p.Address.String(), state
 }
 
 // hint says how to go on when a host that may be gone for good is waited for. Hosts
@@ -119,7 +158,7 @@ func hint(o *object) string {
 // caption writes a column's title as one writes in a text.
 func caption(title string) string {
 	switch title {
-	case "VNI", "MTU", "MAC", "ID", "VTEP":
+	case "VNI", "MTU", "MAC", "ID", "VTEP", "BGP":
 		return title
 	case "OVS":
 		return "Open vSwitch"

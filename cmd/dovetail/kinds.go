@@ -25,6 +25,7 @@ var kindNames = []struct {
 	{topology.KindExternalNetwork, []string{"external-network", "externalnetwork", "extnet"}},
 	{topology.KindGateway, []string{"gateway", "gw"}},
 	{topology.KindFloatingIP, []string{"floating-ip", "floatingip", "fip"}},
+	{topology.KindService, []string{"service", "svc"}},
 }
 
 func parseKind(s string) (topology.Kind, error) {

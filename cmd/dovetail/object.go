@@ -23,7 +23,7 @@ type object struct {
 		Networks     []string               `json:"networks"`
 		StaticRoutes []topology.StaticRoute `json:"staticRoutes"`
 		Address      string                 `json:"address"`
-		// of external networks, gateways and floating IPs
+		// of external networks, gateways, floating IPs and services
 		PhysicalNetwork string                 `json:"physicalNetwork"`
 		VLAN            int                    `json:"vlan"`
 		ExternalNetwork string                 `json:"externalNetwork"`
@@ -31,6 +31,7 @@ type object struct {
 		Endpoint        string                 `json:"endpoint"`
 		Ports           []topology.PortForward `json:"ports"`
 		Hosts           []topology.GatewayHost `json:"hosts"`
+		BGP             *topology.BGP          `json:"bgp"`
 		Subnets         []struct {
 			CIDR     netip.Prefix `json:"cidr"`
 			NextHops []netip.Addr `json:"nextHops"`
@@ -52,9 +53,10 @@ type object struct {
 		Version      string            `json:"version"`
 		UnderlayMTU  int               `json:"underlayMTU"`
 
-		Gateways []topology.Attachment `json:"gateways"` // of a router
-		Lanes    []topology.Lane       `json:"lanes"`    // of a gateway
-		Address  netip.Addr            `json:"address"`  // of a floating IP
+		Gateways      []topology.Attachment  `json:"gateways"` // of a router
+		Lanes         []topology.GatewayLane `json:"lanes"`
+		Address       netip.Addr             `json:"address"`       // of a floating IP
+		InsideAddress netip.Addr             `json:"insideAddress"` // of a service
 	} `json:"status"`
 
 	raw json.RawMessage

@@ -97,6 +97,7 @@ func columns(kind topology.Kind, now time.Time) []column {
 				}
 				return joined(hops, netip.Addr.String)
 			}},
+			{title: "BGP", wide: true, cell: bgp},
 			{title: "MTU", wide: true, cell: func(o *object) string { return number(o.Status.MTU) }},
 			colPhase, colAge(now), colReason}
 	case topology.KindGateway:
@@ -106,10 +107,11 @@ func columns(kind topology.Kind, now time.Time) []column {
 				return joined(o.Spec.Hosts, func(h topology.GatewayHost) string { return h.Name })
 			}},
 			{title: "ADDRESSES", cell: func(o *object) string {
-				return joined(o.Status.Lanes, func(l topology.Lane) string { return joined(l.Addresses, netip.Addr.String) })
+				return joined(o.Status.Lanes, func(l topology.GatewayLane) string { return joined(l.Addresses, netip.Addr.String) })
 			}},
+			{title: "ACTIVE", cell: func(o *object) string { return joined(o.Status.Lanes, activeHost) }},
 			{title: "MAC", wide: true, cell: func(o *object) string {
-				return joined(o.Status.Lanes, func(l topology.Lane) string { return l.MAC.String() })
+				return joined(o.Status.Lanes, func(l topology.GatewayLane) string { return l.MAC.String() })
 			}},
 			colPhase, colAge(now), colReason}
 	case topology.KindFloatingIP:
@@ -125,6 +127,15 @@ func columns(kind topology.Kind, now time.Time) []column {
 			}},
 			{title: "GATEWAY", cell: func(o *object) string { return o.Spec.Gateway }},
 			colPhase, colAge(now), colReason}
+	case topology.KindService:
+		return []column{colTenant, colName,
+			{title: "ADDRESS", cell: func(o *object) string { return o.Spec.Address }},
+			{title: "INSIDE", cell: func(o *object) string { return o.Status.InsideAddress.String() }},
+			{title: "PORTS", cell: func(o *object) string {
+				return joined(o.Spec.Ports, func(p topology.PortForward) string { return fmt.Sprintf("%s/%d", p.Protocol, p.Port) })
+			}},
+			{title: "GATEWAY", cell: func(o *object) string { return o.Spec.Gateway }},
+			colPhase, colAge(now), colReason}
 	case topology.KindHost:
 		return []column{colName,
 			{title: "VTEP", cell: func(o *object) string {
@@ -134,6 +145,7 @@ func columns(kind topology.Kind, now time.Time) []column {
 				return o.Status.EncapIP.String()
 			}},
 			{title: "CONNECTED", cell: func(o *object) string { return strings.Join(o.Status.Connected, ",") }},
+			{title: "ID", wide: true, cell: func(o *object) string { return number(int(o.Status.ID)) }},
 			{title: "DATAPATH-ID", wide: true, cell: func(o *object) string { return o.Status.DatapathID }},
 			{title: "HOSTNAME", wide: true, cell: func(o *object) string { return o.Status.Hostname }},
 			{title: "OVS", wide: true, cell: func(o *object) string { return o.Status.Version }},
@@ -143,6 +155,25 @@ func columns(kind topology.Kind, now time.Time) []column {
 	return []column{colName,
 		{title: "DESCRIPTION", wide: true, cell: func(o *object) string { return o.Spec.Description }},
 		colPhase, colAge(now), colReason}
+}
+
+// bgp is the autonomous system, and those that routes are announced to.
+func bgp(o *object) string {
+	b := o.Spec.BGP
+	if b == nil {
+		return ""
+	}
+	return fmt.Sprintf("AS %d to %s", b.ASN, joined(b.Peers, func(p topology.BGPPeer) string {
+		return fmt.Sprintf("%s (AS %d)", p.Address, p.ASN)
+	}))
+}
+
+// activeHost is where a lane is, as far as it is known.
+func activeHost(l topology.GatewayLane) string {
+	if l.Active == "" {
+		return "none"
+	}
+	return l.Active
 }
 
 // table prints objects of one kind. Columns are aligned; nothing is "-".

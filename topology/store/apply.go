@@ -69,7 +69,7 @@ func withKeys(changes []Change) []Change {
 }
 
 // RegisterHost creates a host, or takes in what it now says of itself. The
-// DatapathID in a is ignored: it is chosen once. Nothing is written if nothing changed.
+// DatapathID and the ID in a are ignored: they are chosen once. Nothing is written if nothing changed.
 func (s *Store) RegisterHost(ctx context.Context, name string, a topology.HostAllocation) (*topology.Host, error) {
 	key := topology.Key{Kind: topology.KindHost, Name: name}
 	objects, err := s.Apply(ctx, []Change{{Op: topology.OpRegister, Key: key, Object: &topology.Host{Allocated: a}}})

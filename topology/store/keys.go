@@ -16,10 +16,10 @@ import (
 //	/dovetail/v1/guard/TENANT                written by every commit that touches the tenant
 //	/dovetail/v1/guard/@external             likewise gateways and what refers to them
 //	/dovetail/v1/tenant/NAME                 and likewise host/, externalnetwork/, gateway/
-//	/dovetail/v1/network/TENANT/NAME         and likewise router/, endpoint/, floatingip/
+//	/dovetail/v1/network/TENANT/NAME         and likewise router/, endpoint/, floatingip/, service/
 //	/dovetail/v1/binding/TENANT/ENDPOINT
 //	/dovetail/v1/index/vni/NUMBER            the key of the holder; likewise router/NUMBER,
-//	                                         datapath/NUMBER, interface/ID
+//	                                         datapath/NUMBER, host/NUMBER, interface/ID
 const (
 	schemaKey     = "/dovetail/schema"
 	schemaVersion = 1
@@ -78,8 +78,8 @@ func guards(o topology.Object) []string {
 			return []string{o.Metadata.Tenant}
 		}
 		return []string{o.Metadata.Tenant, externalGuard}
-	case *topology.FloatingIP:
-		return []string{o.Metadata.Tenant, externalGuard}
+	case *topology.FloatingIP, *topology.Service:
+		return []string{o.Meta().Tenant, externalGuard}
 	case *topology.ExternalNetwork, *topology.Gateway:
 		return []string{externalGuard}
 	}
@@ -104,7 +104,11 @@ func indexKeys(o topology.Object) []string {
 		}
 		return []string{indexPrefix + "interface/" + o.Allocated.InterfaceID}
 	case *topology.Host:
-		return []string{indexPrefix + "datapath/" + strconv.FormatUint(o.Allocated.DatapathID, 16)}
+		keys := []string{indexPrefix + "datapath/" + strconv.FormatUint(o.Allocated.DatapathID, 16)}
+		if o.Allocated.ID != 0 { // an earlier version gave none
+			keys = append(keys, indexPrefix+"host/"+strconv.FormatUint(uint64(o.Allocated.ID), 10))
+		}
+		return keys
 	}
 	return nil
 }
