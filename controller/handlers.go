@@ -279,6 +279,9 @@ func (c *Controller) HostPorts(name string, ports []ovsdb.Port) {
 	c.onHost(name, func(h *host) { c.portsReported(h, ports) })
 }
 
+// HostLinks implements ovsdb.Handler.
+func (c *Controller) HostLinks(string, []ovsdb.LinkState) {}
+
 // HostRepaired implements ovsdb.Handler.
 func (c *Controller) HostRepaired(name, what string) {
 	c.metrics.repairs.Inc()

@@ -10,9 +10,6 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// TunnelOFPort is the OpenFlow port number of the VXLAN port on every host.
-const TunnelOFPort = 1
-
 // BridgeName is the integration bridge's name on every host.
 const BridgeName = "br-int"
 
@@ -37,6 +34,8 @@ type Assignment struct {
 	DatapathID uint64
 	// Controller is the bridge's OpenFlow target, "tcp:192.0.2.1:6653".
 	Controller string
+	// Links change during a session by Server.SetLinks.
+	Links Links
 }
 
 // Port is one interface with an iface-id on the integration bridge.
@@ -58,8 +57,14 @@ type Handler interface {
 	// HostGone follows only if an earlier HostSeen of the session was answered.
 	// ctx ends with the session.
 	HostSeen(ctx context.Context, info HostInfo) (Assignment, error)
-	// HostReady: the host's rows are as assigned and its switch has built them.
+	// HostReady: the host's rows are as assigned, and its switch has built the
+	// bridge and the VXLAN port.
 	HostReady(host string)
+	// HostLinks: the full list of the links that the switch has built and that
+	// are still assigned, sorted by ID: once after the first HostReady of a
+	// session, empty if there are none, and after each change. The slice is the
+	// Handler's.
+	HostLinks(host string, links []LinkState)
 	// HostPorts: the full list of ports, sorted by name: once after HostSeen,
 	// empty if there are none, and after each change. The slice is the
 	// Handler's.

@@ -1,7 +1,8 @@
 // Package ovsdb keeps sessions with the OVSDB servers of hosts.
 //
 // It owns, on each host, the integration bridge, its VXLAN port, the patch ports
-// to mapped bridges and the bridge's OpenFlow target: rows that carry
+// to mapped bridges, what gateways need ([Links]) and the bridge's OpenFlow target:
+// rows that carry
 // external_ids:dovetail-owner. It creates and repairs those, idempotently, and
 // touches no other row, but for the references to its own: Open_vSwitch.bridges
 // and the ports of mapped bridges. It reports who a host is and which interfaces

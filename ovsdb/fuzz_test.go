@@ -150,7 +150,7 @@ func FuzzUpdate(f *testing.F) {
 		if _, err := json.Marshal(p.ops); err != nil {
 			t.Fatal(err)
 		}
-		checkSwitch(&db, w)
+		checkSwitch(&db, w, p.numbers)
 		patchProblems(&db)
 		for _, port := range portList(&db) {
 			if port.Name == "" || port.InterfaceID == "" {

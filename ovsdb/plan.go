@@ -55,6 +55,8 @@ type plan struct {
 	changes []string
 	// problems says what stands in the way, and what to do about it.
 	problems []string
+	// numbers are the OpenFlow ports of br-int that are wished, by name.
+	numbers map[string]int
 	// blocked says that problems keep all of the host from being provisioned.
 	blocked bool
 }
@@ -63,7 +65,8 @@ type plan struct {
 // those that the switch reports, so that a plan that was carried out is followed
 // by an empty one.
 func makePlan(db *replica, w wish) plan {
-	p := &planner{db: db, x: db.index(), w: w, addPorts: map[string][]string{}, dropPorts: map[string][]string{}}
+	p := &planner{db: db, x: db.index(), w: w, addPorts: map[string][]string{}, dropPorts: map[string][]string{}, wanted: map[string]bool{}}
+	p.numbers = map[string]int{}
 	if !w.info.EncapIP.IsValid() {
 		p.blocked = true // hostInfo says what is missing; leave all as it is
 		return p.plan
@@ -78,6 +81,8 @@ func makePlan(db *replica, w wish) plan {
 	p.planLocalPort()
 	p.planTunnel()
 	p.planPatches()
+	p.planLinks()
+	p.planTick()
 	p.planLeftovers()
 	p.planController()
 	p.finish()
@@ -228,6 +233,7 @@ func (p *planner) planTunnel() {
 
 // planPatches joins br-int to the bridges of physical networks that exist.
 func (p *planner) planPatches() {
+	numbers := PatchOFPorts(p.w.info.BridgeMappings)
 	for _, physnet := range sortedKeys(p.w.info.BridgeMappings) {
 		bridge := p.w.info.BridgeMappings[physnet]
 		uuid, row, ok := p.db.bridge(bridge)
@@ -243,7 +249,9 @@ func (p *planner) planPatches() {
 		}
 		here, there := PatchPorts(physnet, bridge)
 		ids := strMap{keyPhysnet: physnet}
-		p.ensurePort(p.brUUID, portSpec{name: here, kind: "patch", options: strMap{"peer": there}, ids: ids})
+		p.ensurePort(p.brUUID, portSpec{
+			name: here, kind: "patch", ofport: int(numbers[physnet]), options: strMap{"peer": there}, ids: ids,
+		})
 		p.ensurePort(uuid, portSpec{name: there, kind: "patch", options: strMap{"peer": here}, ids: ids})
 	}
 }

@@ -11,18 +11,22 @@ import (
 type portSpec struct {
 	name    string
 	kind    string // Interface.type
-	ofport  int    // Interface.ofport_request; 0 for none
+	ofport  int    // Interface.ofport_request, on br-int; 0 for none
 	options strMap // all of Interface.options
 	ids     strMap // external_ids of the port, besides the owner
+
+	bfd         strMap // all of Interface.bfd
+	cfmMPID     int    // Interface.cfm_mpid, by which CFM is on; 0 for none
+	otherConfig strMap // all of Interface.other_config
 }
 
 // ensurePort makes or corrects a port on a bridge ("" for a br-int that is yet to
 // be made). A port of that name which is not ours stays, and is a problem.
 func (p *planner) ensurePort(bridge string, s portSpec) {
-	if p.wanted == nil {
-		p.wanted = make(map[string]bool)
-	}
 	p.wanted[s.name] = true
+	if s.ofport > 0 {
+		p.numbers[s.name] = s.ofport
+	}
 	portUUID, havePort := p.x.ports[s.name]
 	ifUUID, haveIf := p.x.interfaces[s.name]
 	port, iface := p.db.ports.rows[portUUID], p.db.interfaces.rows[ifUUID]
@@ -69,11 +73,16 @@ func (p *planner) insertPort(bridge string, s portSpec) {
 
 func (p *planner) insertInterface(s portSpec) string {
 	row := ovsdb.Row{"name": s.name, "type": s.kind, "external_ids": ovsMap(ownerMark())}
-	if len(s.options) > 0 {
-		row["options"] = ovsMap(s.options)
+	for column, m := range map[string]strMap{"options": s.options, "bfd": s.bfd, "other_config": s.otherConfig} {
+		if len(m) > 0 {
+			row[column] = ovsMap(m)
+		}
 	}
 	if s.ofport > 0 {
 		row["ofport_request"] = s.ofport
+	}
+	if s.cfmMPID > 0 {
+		row["cfm_mpid"] = s.cfmMPID
 	}
 	name := p.newName()
 	p.add(opInsert("Interface", name, row))
@@ -99,9 +108,11 @@ func (p *planner) correctInterface(uuid string, iface interfaceRow, s portSpec) 
 		row["type"] = s.kind
 		p.change("type of interface %s was %q", s.name, printable(iface.Type, 64))
 	}
-	if s.kind != "internal" && !maps.Equal(iface.Options, s.options) {
-		row["options"] = ovsMap(s.options)
-		p.change("options of interface %s were %s", s.name, describeMap(iface.Options))
+	if s.kind != "internal" {
+		p.correctMap(row, s.name, "options", iface.Options, s.options)
+		p.correctMap(row, s.name, "bfd", iface.BFD, s.bfd)
+		p.correctMap(row, s.name, "other_config", iface.OtherConfig, s.otherConfig)
+		p.correctCFM(row, iface, s)
 	}
 	if s.ofport > 0 && iface.OFPortRequest != optInt(s.ofport) {
 		row["ofport_request"] = s.ofport
@@ -113,9 +124,31 @@ func (p *planner) correctInterface(uuid string, iface interfaceRow, s portSpec) 
 	p.ensureOwner("Interface", uuid, iface.ExternalIDs)
 }
 
+func (p *planner) correctMap(row ovsdb.Row, iface, column string, have, want strMap) {
+	if !maps.Equal(have, want) {
+		row[column] = ovsMap(want)
+		p.change("%s of interface %s were %s", column, iface, describeMap(have))
+	}
+}
+
+func (p *planner) correctCFM(row ovsdb.Row, iface interfaceRow, s portSpec) {
+	if iface.CFMMPID == optInt(s.cfmMPID) {
+		return
+	}
+	row["cfm_mpid"] = ovsEmpty
+	if s.cfmMPID > 0 {
+		row["cfm_mpid"] = s.cfmMPID
+	}
+	p.change("cfm_mpid of interface %s was %d", s.name, iface.CFMMPID)
+}
+
+// describeMap is the beginning of a host's map, which can be long.
 func describeMap(m strMap) string {
 	s := ""
 	for _, k := range sortedKeys(m) {
+		if len(s) > 256 {
+			break
+		}
 		if s != "" {
 			s += ","
 		}

@@ -45,15 +45,20 @@ type provisioner struct {
 	// since the wish is what it is. What then differs was changed by others.
 	settled         bool
 	settledProblems []string
-	fighting        bool   // the limiter held a correction back, and it is not over
-	fought          string // what it would have corrected
-	ready           bool
-	pendingSince    time.Time // zero unless the switch is still to build something
-	nudges          int       // since the switch was last ready
-	refused         string    // why the last transaction failed
-	ports           []Port
-	portsTold       bool
-	problem         string
+	// fresh: the controller has changed the links, and they have yet to be
+	// provisioned. That is no fight with anybody.
+	fresh        bool
+	fighting     bool   // the limiter held a correction back, and it is not over
+	fought       string // what it would have corrected
+	ready        bool
+	pendingSince time.Time // zero unless the switch is still to build something
+	nudges       int       // since the switch was last ready
+	refused      string    // why the last transaction failed
+	ports        []Port
+	portsTold    bool
+	links        []LinkState
+	linksTold    bool
+	problem      string
 }
 
 func (p *provisioner) init(ss *session, host string) {
@@ -71,12 +76,14 @@ type view struct {
 	sw       switchState
 	nudge    plan
 	ports    []Port
+	links    []LinkState
 	err      error
 }
 
 func (p *provisioner) look() view {
 	p.ss.mu.Lock()
 	defer p.ss.mu.Unlock()
+	p.takeLinks()
 	db := &p.ss.db
 	var v view
 	v.info, v.problems, v.err = hostInfo(db)
@@ -88,12 +95,24 @@ func (p *provisioner) look() view {
 	v.problems = append(v.problems, v.plan.problems...)
 	v.problems = append(v.problems, patchProblems(db)...)
 	if !v.plan.blocked && len(v.plan.ops) == 0 {
-		v.sw = checkSwitch(db, p.wish)
+		v.sw = checkSwitch(db, p.wish, v.plan.numbers)
 		v.nudge = nudgePlan(db)
 		v.problems = append(v.problems, v.sw.problems...)
 	}
 	v.ports = portList(db)
+	v.links = linkList(db, p.wish)
 	return v
+}
+
+// takeLinks makes the links of the last SetLinks part of the wish. It needs the
+// session's mu.
+func (p *provisioner) takeLinks() {
+	l := p.ss.newLinks
+	p.ss.newLinks = nil
+	if l != nil && !l.equal(p.wish.assign.Links) {
+		p.wish.assign.Links = *l
+		p.settled, p.fresh = false, true
+	}
 }
 
 // run works until ctx ends, the Handler refuses the host, or the host becomes
@@ -132,6 +151,11 @@ func (p *provisioner) seen(ctx context.Context, info HostInfo) error {
 	if err := p.identities.Wait(ctx); err != nil {
 		return err
 	}
+	// The answer is newer than what SetLinks said before, not than what it says
+	// from now on.
+	p.ss.mu.Lock()
+	p.ss.newLinks = nil
+	p.ss.mu.Unlock()
 	assign, err := p.ss.srv.cfg.Handler.HostSeen(ctx, info)
 	if err != nil {
 		return fmt.Errorf("refused: %w", err)
@@ -140,6 +164,7 @@ func (p *provisioner) seen(ctx context.Context, info HostInfo) error {
 	if assign.DatapathID == 0 || assign.Controller == "" {
 		return errors.New("the assignment has no datapath id or no OpenFlow target")
 	}
+	assign.Links = assign.Links.clone()
 	p.wish = wish{info: info, assign: assign}
 	p.settled = false
 	return nil
@@ -173,7 +198,9 @@ func (p *provisioner) step(ctx context.Context) (again time.Duration, err error)
 		p.pendingSince = time.Now()
 	}
 	again = earliest(again, p.nudge(ctx, v))
-	return earliest(again, p.tellState(v)), nil
+	again = earliest(again, p.tellState(v))
+	p.tellLinks(v.links)
+	return again, nil
 }
 
 // correct carries out the plan of v, if the limit allows, and looks again.
@@ -182,11 +209,12 @@ func (p *provisioner) correct(ctx context.Context, v *view) (again time.Duration
 		p.settle(v.plan)
 		return p.calm(), nil
 	}
-	if !p.limiter.Allow() {
+	if !p.fresh && !p.limiter.Allow() {
 		p.fighting = true
 		p.fought = strings.Join(v.plan.changes, "; ")
 		return p.untilToken(), nil
 	}
+	p.fresh = false
 	err = p.transact(ctx, v.plan)
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
@@ -219,7 +247,7 @@ func (p *provisioner) correct(ctx context.Context, v *view) (again time.Duration
 
 // settle notes that the rows are as wished.
 func (p *provisioner) settle(empty plan) {
-	p.refused = ""
+	p.refused, p.fresh = "", false
 	p.settled = !empty.blocked
 	p.settledProblems = empty.problems
 }

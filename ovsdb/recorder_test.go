@@ -21,6 +21,7 @@ type recorder struct {
 	calls   []string
 	infos   map[string]HostInfo
 	ports   map[string][]Port
+	links   map[string][]LinkState
 	problem map[string]string
 
 	assign func(HostInfo) (Assignment, error)
@@ -29,6 +30,7 @@ type recorder struct {
 func newRecorder() *recorder {
 	return &recorder{
 		changed: make(chan struct{}), infos: map[string]HostInfo{}, ports: map[string][]Port{}, problem: map[string]string{},
+		links: map[string][]LinkState{},
 		assign: func(HostInfo) (Assignment, error) {
 			return Assignment{DatapathID: 0xd0fe00000000002a, Controller: "tcp:127.0.0.1:1"}, nil
 		},
@@ -60,6 +62,13 @@ func (r *recorder) HostPorts(host string, ports []Port) {
 	defer r.mu.Unlock()
 	r.ports[host] = ports
 	r.note("ports %s %d", host, len(ports))
+}
+
+func (r *recorder) HostLinks(host string, links []LinkState) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.links[host] = links
+	r.note("links %s %v", host, links)
 }
 
 func (r *recorder) HostRepaired(host, what string) {

@@ -53,6 +53,11 @@ type (
 		MTU           optInt `json:"mtu"`
 		Options       strMap `json:"options"`
 		ExternalIDs   strMap `json:"external_ids"`
+		OtherConfig   strMap `json:"other_config"`
+		BFD           strMap `json:"bfd"`
+		CFMMPID       optInt `json:"cfm_mpid"`
+
+		BFDStatus bfdStatus `json:"bfd_status"`
 	}
 	controllerRow struct {
 		Target          string `json:"target"`
@@ -69,7 +74,7 @@ var monitorRequest = map[string]any{
 		"other_config", "external_ids"),
 	"Port": columns("name", "interfaces", "external_ids"),
 	"Interface": columns("name", "type", "ofport", "ofport_request", "link_state", "error", "mtu", "options",
-		"external_ids"),
+		"external_ids", "other_config", "bfd", "cfm_mpid", "bfd_status"),
 	"Controller": columns("target", "max_backoff", "inactivity_probe", "external_ids"),
 }
 

@@ -17,6 +17,15 @@ func (p *provisioner) tellPorts(ports []Port) {
 	p.ss.srv.cfg.Handler.HostPorts(p.host, slices.Clone(ports))
 }
 
+// tellLinks reports the links once the host is ready, and then when they change.
+func (p *provisioner) tellLinks(links []LinkState) {
+	if !p.linksTold && !p.ready || p.linksTold && slices.Equal(links, p.links) {
+		return
+	}
+	p.linksTold, p.links = true, links
+	p.ss.srv.cfg.Handler.HostLinks(p.host, slices.Clone(links))
+}
+
 // tellState reports problems and readiness when they change.
 func (p *provisioner) tellState(v view) (again time.Duration) {
 	problems := v.problems
@@ -52,7 +61,7 @@ func (p *provisioner) tellState(v view) (again time.Duration) {
 
 // nudge asks a switch that has not got to the end to look again.
 func (p *provisioner) nudge(ctx context.Context, v view) (again time.Duration) {
-	if v.sw.ready {
+	if v.sw.pending == "" {
 		p.nudges = 0
 	}
 	if !v.sw.nudge || p.nudges >= nudgeMost {

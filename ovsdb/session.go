@@ -34,10 +34,12 @@ type session struct {
 	cancel context.CancelCauseFunc
 	ended  chan struct{} // closed after the last call of the Handler
 
-	wake chan struct{} // one slot: the replica has changed
+	wake chan struct{} // one slot: the replica or newLinks has changed
 
-	mu sync.Mutex // guards db
+	mu sync.Mutex // guards db and newLinks
 	db replica
+	// newLinks are those of SetLinks that the provisioner has yet to take.
+	newLinks *Links
 
 	prov provisioner // used by run only
 }
@@ -143,11 +145,16 @@ func (ss *session) apply(updates json.RawMessage) error {
 	ss.mu.Lock()
 	err := ss.db.apply(updates)
 	ss.mu.Unlock()
+	ss.rouse()
+	return err
+}
+
+// rouse makes the provisioner look again.
+func (ss *session) rouse() {
 	select {
 	case ss.wake <- struct{}{}:
 	default:
 	}
-	return err
 }
 
 // answers says whether the host answers an echo request within the timeout.

@@ -3,12 +3,16 @@ package ovsdb
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/ovn-kubernetes/libovsdb/ovsdb"
 )
 
 // switchState is how far a host's switch has come with what its rows ask for.
 type switchState struct {
+	// ready says that it has the bridge and the tunnel port. Other ports may be
+	// missing: only those who use them are the worse for it.
 	ready bool
 	// pending is what the switch has still to do; nothing is wrong yet.
 	pending string
@@ -22,7 +26,8 @@ type switchState struct {
 }
 
 // checkSwitch reads what the switch has reported about rows that are as wished.
-func checkSwitch(db *replica, w wish) switchState {
+// numbers are the OpenFlow ports that the ports of br-int are to have.
+func checkSwitch(db *replica, w wish, numbers map[string]int) switchState {
 	var s switchState
 	_, br, ok := db.bridge(BridgeName)
 	if !ok || string(br.DatapathID) != datapathID(w.assign.DatapathID) {
@@ -30,44 +35,67 @@ func checkSwitch(db *replica, w wish) switchState {
 		s.nudge = br.DatapathID != ""
 		return s
 	}
-	tunnel, ok := db.interfaces.rows[db.index().interfaces[TunnelPort]]
-	switch n := tunnel.OFPort; {
-	case !ok || !owned(tunnel.ExternalIDs):
-		// The plan says what is in the way.
-	case tunnel.Error != "":
-		s.problems = append(s.problems, fmt.Sprintf("the switch cannot add the tunnel port %s: %s", TunnelPort,
-			printable(string(tunnel.Error), 256)))
-	case n < 0:
-		s.problems = append(s.problems, fmt.Sprintf(
-			"the switch could not add the tunnel port %s: its log (ovs-vswitchd.log) says why; another VXLAN port on this host "+
-				"with the same UDP port is the usual reason", TunnelPort))
-	case n == TunnelOFPort:
-		s.ready = true
-	case n == 0:
-		s.pending = "tunnel port " + TunnelPort
-	default:
-		if taker := ofportTaken(db, br); taker != "" {
-			s.problems = append(s.problems, taker)
-			break
+	takers := sync.OnceValue(func() map[int]string { return ofportTakers(db, br, numbers) })
+	x := db.index()
+	var pending []string
+	for _, name := range sortedKeys(numbers) {
+		iface, ok := db.interfaces.rows[x.interfaces[name]]
+		if !ok || !owned(iface.ExternalIDs) {
+			continue // the plan says what is in the way
 		}
-		s.pending = fmt.Sprintf("tunnel port %s as OpenFlow port %d (it has %d)", TunnelPort, TunnelOFPort, n)
-		s.nudge = true
+		what := "port " + name
+		if name == TunnelPort {
+			what = "tunnel port " + name
+			s.ready = int(iface.OFPort) == TunnelOFPort && iface.Error == ""
+		}
+		if missing := s.checkPort(iface, what, numbers[name], takers); missing != "" {
+			pending = append(pending, missing)
+		}
 	}
+	s.pending = strings.Join(pending, ", ")
 	return s
 }
 
-// ofportTaken explains who keeps the tunnel port from its number: a switch moves
-// other interfaces out of the way, but not one that asks for that number too.
-func ofportTaken(db *replica, br bridgeRow) string {
-	for i := range db.bridgeInterfaces(br, make(map[string]bool)) {
-		if i.Name == TunnelPort || i.OFPortRequest != TunnelOFPort {
-			continue
+// checkPort says what the switch has still to do for an interface of ours.
+func (s *switchState) checkPort(iface interfaceRow, what string, number int, takers func() map[int]string) (pending string) {
+	switch n := int(iface.OFPort); {
+	case iface.Error != "":
+		if iface.Type != "patch" { // patchProblems has those
+			s.problem("the switch cannot add the %s: %s", what, printable(string(iface.Error), 256))
 		}
-		name := printable(i.Name, 64)
-		return fmt.Sprintf(`OpenFlow port %d of %s, which the tunnel port needs, is taken by %s: run "ovs-vsctl set interface %s `+
-			`ofport_request=N" with another number, or "ovs-vsctl del-port %s"`, TunnelOFPort, BridgeName, name, name, name)
+	case n == number:
+	case n < 0:
+		s.problem("the switch could not add the %s: its log (ovs-vswitchd.log) says why; another VXLAN port on this host "+
+			"with the same UDP port, or another to the same address, is the usual reason", what)
+	case n == 0:
+		return what
+	default:
+		if taker := takers()[number]; taker != "" {
+			s.problem(`OpenFlow port %d of %s, which the %s needs, is taken by %s: run "ovs-vsctl set interface %s `+
+				`ofport_request=N" with another number, or "ovs-vsctl del-port %s"`, number, BridgeName, what, taker, taker, taker)
+			return ""
+		}
+		s.nudge = true
+		return fmt.Sprintf("%s as OpenFlow port %d (it has %d)", what, number, n)
 	}
 	return ""
+}
+
+func (s *switchState) problem(format string, a ...any) {
+	s.problems = append(s.problems, fmt.Sprintf(format, a...))
+}
+
+// ofportTakers are the names of those who keep our ports from their numbers: a
+// switch moves other interfaces out of the way, but not one that asks for that
+// number too.
+func ofportTakers(db *replica, br bridgeRow, numbers map[string]int) map[int]string {
+	takers := make(map[int]string)
+	for i := range db.bridgeInterfaces(br, make(map[string]bool)) {
+		if _, ours := numbers[i.Name]; !ours && i.OFPortRequest > 0 {
+			takers[int(i.OFPortRequest)] = printable(i.Name, 64)
+		}
+	}
+	return takers
 }
 
 // nudgePlan makes a switch look at its rows once more, in the way in which every

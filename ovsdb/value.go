@@ -39,6 +39,18 @@ func (m *strMap) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// bfdStatus is what is needed of the map Interface.bfd_status.
+type bfdStatus struct{ known, forwarding bool }
+
+func (s *bfdStatus) UnmarshalJSON(b []byte) error {
+	var m strMap
+	if err := m.UnmarshalJSON(b); err != nil {
+		return err
+	}
+	*s = bfdStatus{known: len(m) > 0, forwarding: m["forwarding"] == "true"}
+	return nil
+}
+
 // pair is exactly two strings; a plain [2]string would accept one or three.
 type pair [2]string
 

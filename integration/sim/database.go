@@ -20,7 +20,8 @@ var schema = map[string]row{
 		"protocols": set(), "controller": set(), "other_config": dict(nil), "external_ids": dict(nil)},
 	"Port": {"name": atom(""), "interfaces": set(), "external_ids": dict(nil)},
 	"Interface": {"name": atom(""), "type": atom(""), "ofport": set(), "ofport_request": set(), "link_state": set(),
-		"error": set(), "mtu": set(), "options": dict(nil), "external_ids": dict(nil)},
+		"error": set(), "mtu": set(), "options": dict(nil), "external_ids": dict(nil),
+		"other_config": dict(nil), "bfd": dict(nil), "bfd_status": dict(nil), "cfm_mpid": set()},
 	"Controller": {"target": atom(""), "max_backoff": set(), "inactivity_probe": set(), "external_ids": dict(nil),
 		"is_connected": atom(false)},
 }
