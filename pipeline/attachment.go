@@ -16,35 +16,36 @@ type Attachment struct {
 	External *topology.ExternalNetwork
 	// Networks are those of the router, in the order of its spec.
 	Networks []*topology.Network
-	Services []Service
+	Services []*topology.Service
 }
 
-// Service is something outside that endpoints reach by an address inside.
-type Service struct {
-	Address, Inside netip.Addr
-	Ports           []ServicePort
+// port is a port of a transport protocol, "tcp" or "udp".
+type port struct {
+	protocol string
+	number   uint16
 }
 
-// ServicePort is a port of a Service.
-type ServicePort struct {
-	Protocol uint8 // 6 is TCP, 17 UDP
-	Port     uint16
-}
+func servicePort(p topology.ServicePort) port { return port{p.Protocol, uint16(p.Port)} }
 
-func (p ServicePort) source() openflow.FieldValue { return l4(p.Protocol, true).Uint(uint64(p.Port)) }
-func (p ServicePort) dest() openflow.FieldValue   { return l4(p.Protocol, false).Uint(uint64(p.Port)) }
-
-// l4 is the field of a port.
-func l4(protocol uint8, source bool) openflow.Field {
-	switch {
-	case protocol == protoTCP && source:
-		return openflow.TCPSrc
-	case protocol == protoTCP:
-		return openflow.TCPDst
-	case source:
-		return openflow.UDPSrc
+func (p port) proto() openflow.FieldValue {
+	if p.protocol == "tcp" {
+		return openflow.IPProto.Uint(protoTCP)
 	}
-	return openflow.UDPDst
+	return openflow.IPProto.Uint(protoUDP)
+}
+
+func (p port) source() openflow.FieldValue {
+	if p.protocol == "tcp" {
+		return openflow.TCPSrc.Uint(uint64(p.number))
+	}
+	return openflow.UDPSrc.Uint(uint64(p.number))
+}
+
+func (p port) dest() openflow.FieldValue {
+	if p.protocol == "tcp" {
+		return openflow.TCPDst.Uint(uint64(p.number))
+	}
+	return openflow.UDPDst.Uint(uint64(p.number))
 }
 
 func (a *Attachment) spec() topology.RouterGateway {
@@ -82,14 +83,15 @@ func Exit(a *Attachment) []openflow.Flow {
 		b.out(m, uint16(prioRouteFirst+2*p.Bits()), p.Addr())
 	}
 	for _, s := range a.Services {
-		f := fieldsOf(s.Inside)
-		for _, p := range s.Ports {
-			m := match(b.id, ethType(f.eth), f.dst.Addr(s.Inside), openflow.IPProto.Uint(uint64(p.Protocol)), p.dest())
-			if s.Inside == s.Address {
-				b.out(m, prioService, s.Address)
-			} else {
-				b.out(m, prioService, s.Address, set(f.dst.Addr(s.Address)))
-			}
+		inside := s.Allocated.InsideAddress
+		f := fieldsOf(inside)
+		var rewrite []openflow.Action
+		if inside != s.Spec.Address {
+			rewrite = actions(set(f.dst.Addr(s.Spec.Address)))
+		}
+		for _, sp := range s.Spec.Ports {
+			p := servicePort(sp)
+			b.out(match(b.id, ethType(f.eth), f.dst.Addr(inside), p.proto(), p.dest()), prioService, inside, rewrite...)
 		}
 	}
 	lane, _ := a.lane()
@@ -201,11 +203,12 @@ func (b *gatewayBuilder) allowed(to openflow.Match, f ipFields) []openflow.Match
 	}
 	var list []openflow.Match
 	for _, s := range b.Services {
-		if fieldsOf(s.Address) != f {
+		if fieldsOf(s.Spec.Address) != f {
 			continue
 		}
-		for _, p := range s.Ports {
-			list = append(list, with(to, f.src.Addr(s.Address), openflow.IPProto.Uint(uint64(p.Protocol)), p.source()))
+		for _, sp := range s.Spec.Ports {
+			p := servicePort(sp)
+			list = append(list, with(to, f.src.Addr(s.Spec.Address), p.proto(), p.source()))
 		}
 	}
 	return list
@@ -268,12 +271,13 @@ func (b *gatewayBuilder) returns() {
 	silent := actions(set(RegSource4.Uint(0)))
 	known := ctState(ctTracked|ctEstablished, ctTracked|ctEstablished)
 	for _, s := range b.Services {
-		if s.Inside == s.Address {
+		if s.Allocated.InsideAddress == s.Spec.Address {
 			continue
 		}
-		for _, p := range s.Ports {
-			b.goTo(TableReturn, 120, match(b.id, known, ethType(ethIPv4), openflow.IPv4Src.Addr(s.Address), openflow.IPProto.Uint(uint64(p.Protocol)), p.source()),
-				TableRoute, append(silent[:1:1], set(openflow.IPv4Src.Addr(s.Inside)))...)
+		for _, sp := range s.Spec.Ports {
+			p := servicePort(sp)
+			b.goTo(TableReturn, 120, match(b.id, known, ethType(ethIPv4), openflow.IPv4Src.Addr(s.Spec.Address), p.proto(), p.source()),
+				TableRoute, append(silent[:1:1], set(openflow.IPv4Src.Addr(s.Allocated.InsideAddress)))...)
 		}
 	}
 	b.goTo(TableReturn, 100, match(b.id, known), TableArrive, silent...)

@@ -62,17 +62,20 @@ var (
 	carriers = map[string]Carrier{"h1": {"h1", vtep1, 50001}, "h2": {"h2", vtep2, 50002}}
 	coreExit = &Attachment{
 		Router: core, Gateway: edge, External: internet, Networks: []*topology.Network{blue, green},
-		At:       topology.Attachment{Gateway: "edge", ExternalNetwork: "internet", VNI: 5000, Zone: 7, Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.10")}},
-		Services: []Service{{Address: netip.MustParseAddr("10.0.0.53"), Inside: netip.MustParseAddr("172.30.0.53"), Ports: []ServicePort{{17, 53}}}},
+		At: topology.Attachment{Gateway: "edge", ExternalNetwork: "internet", VNI: 5000, Zone: 7, Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.10")}},
+		Services: []*topology.Service{{
+			Spec:      topology.ServiceSpec{Address: netip.MustParseAddr("10.0.0.53"), Ports: []topology.ServicePort{{Protocol: "udp", Port: 53}}},
+			Allocated: topology.ServiceAllocation{InsideAddress: netip.MustParseAddr("172.30.0.53")},
+		}},
 	}
 	web1FIP = Floating{
-		Address: netip.MustParseAddr("203.0.113.20"), External: internet, Router: core, At: coreExit.At, Here: true,
+		Address: netip.MustParseAddr("203.0.113.20"), External: internet, Here: true,
 		MAC:     FloatingMAC(internet, netip.MustParseAddr("203.0.113.20")),
-		Targets: []Target{{Inside: netip.MustParseAddr("10.0.0.10"), MTU: 1450}},
+		Targets: []Target{{topology.Target{Inside: netip.MustParseAddr("10.0.0.10")}, 1, coreExit.At, 1450}},
 	}
 	db1FIP = Floating{
-		Address: netip.MustParseAddr("203.0.113.21"), External: internet, Router: core, At: coreExit.At, MAC: edgeMAC, Gate: GroupID(edge, 0, GroupGate),
-		Targets: []Target{{Inside: netip.MustParseAddr("10.0.1.20"), Protocol: 6, Port: 5432, EndpointPort: 5433, MTU: 1450}},
+		Address: netip.MustParseAddr("203.0.113.21"), External: internet, MAC: edgeMAC, Gate: GroupID(edge, 0, GroupGate),
+		Targets: []Target{{topology.Target{Inside: netip.MustParseAddr("10.0.1.20"), Protocol: "tcp", Port: 5432, EndpointPort: 5433}, 1, coreExit.At, 1450}},
 		Sources: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")},
 	}
 	web1 = &topology.Endpoint{

@@ -13,8 +13,6 @@ type Floating struct {
 	Address  netip.Addr
 	MAC      topology.MAC // that it has outside
 	External *topology.ExternalNetwork
-	Router   *topology.Router
-	At       topology.Attachment // of the router, at the gateway
 	// Here says that it is on the endpoint's own host. Else Gate lets on what is for it
 	// where the lane is.
 	Here    bool
@@ -26,11 +24,18 @@ type Floating struct {
 
 // Target is what stands behind a floating IP, or behind one of its ports.
 type Target struct {
-	Inside netip.Addr
-	// Protocol is 6 or 17 for a port, 0 for the whole address.
-	Protocol           uint8
-	Port, EndpointPort uint16
-	MTU                int // of the endpoint's network
+	topology.Target
+	Router uint32              // the id of the router of the endpoint's network
+	At     topology.Attachment // of that router, at the gateway
+	MTU    int                 // of the endpoint's network
+}
+
+// port is the endpoint's port, outside that which stands for it.
+func (t Target) port(outside bool) port {
+	if outside {
+		return port{t.Protocol, t.Port}
+	}
+	return port{t.Protocol, t.EndpointPort}
 }
 
 // FloatingMAC is the MAC that a floating IP has while it is on its endpoint's host: its
@@ -41,7 +46,7 @@ func FloatingMAC(x *topology.ExternalNetwork, a netip.Addr) topology.MAC {
 
 // FloatingIP translates without state, so that failover and migration have nothing to lose.
 func FloatingIP(f Floating) []openflow.Flow {
-	b := floatingBuilder{Floating: f, ipFields: fieldsOf(f.Address), number: ExternalNumber(f.External), id: RegRouter.Uint(uint64(f.Router.Allocated.ID))}
+	b := floatingBuilder{Floating: f, ipFields: fieldsOf(f.Address), number: ExternalNumber(f.External)}
 	b.reached()
 	for _, t := range f.Targets {
 		b.leaves(t)
@@ -55,7 +60,6 @@ type floatingBuilder struct {
 	Floating
 	ipFields
 	number uint32
-	id     openflow.FieldValue
 }
 
 // reached has the address answered for, and taken in.
@@ -80,12 +84,12 @@ func (b *floatingBuilder) leaves(t Target) {
 	if b.Here {
 		table = TableDepart
 	}
-	m := match(network(b.At.VNI), b.family(), b.src.Addr(t.Inside))
+	m := match(network(t.At.VNI), b.family(), b.src.Addr(t.Inside))
 	a := actions(set(b.src.Addr(b.Address)))
 	priority := uint16(300)
-	if t.Protocol != 0 {
-		m = with(m, openflow.IPProto.Uint(uint64(t.Protocol)), l4(t.Protocol, true).Uint(uint64(t.EndpointPort)))
-		a = append(a, set(l4(t.Protocol, true).Uint(uint64(t.Port))))
+	if t.Protocol != "" {
+		m = with(m, t.port(false).proto(), t.port(false).source())
+		a = append(a, set(t.port(true).source()))
 		priority = 320
 	}
 	a = append(a, set(openflow.EthSrc.MAC(b.MAC)), set(outside(b.number)))
@@ -93,11 +97,11 @@ func (b *floatingBuilder) leaves(t Target) {
 		b.goTo(table, priority, m, TableNextHop, a...)
 	} else {
 		// That it was the endpoint that began is remembered.
-		b.add(table, priority, m, openflow.CT{Commit: true, Zone: uint16(b.At.Zone), Table: TableTracked})
+		b.add(table, priority, m, openflow.CT{Commit: true, Zone: uint16(t.At.Zone), Table: TableTracked})
 		b.goTo(TableTracked, priority, m, TableNextHop, a...)
 	}
 	for _, typ := range quoting(b.Address) {
-		b.toController(table, 330, MeterQuote, match(network(b.At.VNI), b.family(), b.src.Addr(t.Inside), openflow.IPProto.Uint(b.icmp), b.icmpType.Uint(typ)), ReasonLeaving)
+		b.toController(table, 330, MeterQuote, match(network(t.At.VNI), b.family(), b.src.Addr(t.Inside), openflow.IPProto.Uint(b.icmp), b.icmpType.Uint(typ)), ReasonLeaving)
 	}
 }
 
@@ -111,20 +115,21 @@ func quoting(family netip.Addr) []uint64 {
 
 // enters gives what comes for the floating IP a target's address.
 func (b *floatingBuilder) enters(t Target) {
+	id := RegRouter.Uint(uint64(t.Router))
 	to := match(outside(b.number), b.family(), b.dst.Addr(b.Address))
 	a := actions(set(b.dst.Addr(t.Inside)))
 	m := to
-	if t.Protocol != 0 {
-		m = with(m, openflow.IPProto.Uint(uint64(t.Protocol)), l4(t.Protocol, false).Uint(uint64(t.Port)))
-		a = append(a, set(l4(t.Protocol, false).Uint(uint64(t.EndpointPort))))
+	if t.Protocol != "" {
+		m = with(m, t.port(true).proto(), t.port(true).dest())
+		a = append(a, set(t.port(false).dest()))
 	}
 	// An error about what happens to it now would tell outsiders the address inside.
 	a = append(a, silence(b.source))
-	b.enter(m, 100, b.id, t.MTU, b.External.Allocated.MTU, b.Address)
+	b.enter(m, 100, id, t.MTU, b.External.Allocated.MTU, b.Address)
 	for _, typ := range quoting(b.Address) {
 		icmp := with(to, openflow.IPProto.Uint(b.icmp), b.icmpType.Uint(typ))
-		if t.Protocol != 0 {
-			b.enter(icmp, 100, b.id, t.MTU, t.MTU, b.Address)
+		if t.Protocol != "" {
+			b.enter(icmp, 100, id, t.MTU, t.MTU, b.Address)
 		}
 		b.toController(TableTranslate, 200, MeterQuote, icmp, ReasonEntering)
 	}
@@ -137,8 +142,8 @@ func (b *floatingBuilder) enters(t Target) {
 			b.goTo(TableTranslate, 110, with(m, b.src.Prefix(s)), TableArrive, a...)
 		}
 	}
-	b.add(TableTranslate, 100, m, append(a, openflow.CT{Zone: uint16(b.At.Zone), Table: TableReturn})...)
-	b.add(TableReturn, 150, match(b.id, b.family(), b.dst.Addr(t.Inside), ctState(ctTracked, ctTracked|ctEstablished|ctRelated)))
+	b.add(TableTranslate, 100, m, append(a, openflow.CT{Zone: uint16(t.At.Zone), Table: TableReturn})...)
+	b.add(TableReturn, 150, match(id, b.family(), b.dst.Addr(t.Inside), ctState(ctTracked, ctTracked|ctEstablished|ctRelated)))
 }
 
 // silence takes away the address from which ICMP errors would be sent.
