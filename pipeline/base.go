@@ -3,6 +3,7 @@ package pipeline
 import (
 	"net/netip"
 
+	"github.com/dovetail-sdn/dovetail/internal/packet"
 	"github.com/dovetail-sdn/dovetail/openflow"
 )
 
@@ -141,6 +142,6 @@ func baseICMPError(b *builder) {
 	}
 	b.addFlow(openflow.Flow{
 		Table: TableICMPError, Priority: 0, Meter: MeterICMP,
-		Actions: actions(openflow.ToController{MaxLen: icmpQuote}),
+		Actions: actions(openflow.ToController{MaxLen: packet.QuotedLen}),
 	})
 }

@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"topology":       {},
 	"topology/store": {"topology"},
 	"openflow":       {},
-	"pipeline":       {"topology", "openflow"},
+	"pipeline":       {"topology", "openflow", "internal/packet"},
 	"ofctrl":         {"openflow", "internal/strangers"},
 	"ovsdb":          {"internal/strangers"},
 	"controller":     {"topology", "topology/store", "openflow", "pipeline", "ofctrl", "ovsdb"},
