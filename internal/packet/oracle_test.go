@@ -3,6 +3,7 @@ package packet
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/gopacket/gopacket"
@@ -25,11 +26,14 @@ var (
 
 func build(t testing.TB, l ...gopacket.SerializableLayer) []byte {
 	t.Helper()
+	// gopacket pads short Ethernet frames: only the rest is left to it.
+	eth := l[0].(*layers.Ethernet)
 	buf := gopacket.NewSerializeBuffer()
-	if err := gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, l...); err != nil {
+	if err := gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, l[1:]...); err != nil {
 		t.Fatal(err)
 	}
-	return bytes.Clone(buf.Bytes())
+	frame := slices.Concat([]byte(eth.DstMAC), []byte(eth.SrcMAC), []byte{byte(eth.EthernetType >> 8), byte(eth.EthernetType)})
+	return append(frame, buf.Bytes()...)
 }
 
 // between makes the headers of a packet from one address to another.
