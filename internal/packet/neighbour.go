@@ -13,6 +13,7 @@ const (
 	ndAdvertisement = 136
 	ndSourceLink    = 1 // option: the sender's MAC
 	ndTargetLink    = 2 // option: the target's MAC
+	ndSolicited     = 0x40
 	ndOverride      = 0x20
 	ndHops          = 255 // shows that no router has passed the message on
 	ndLen           = 24  // a solicitation or advertisement without options
@@ -90,9 +91,10 @@ func discovery(srcMAC, dstMAC [6]byte, src, dst netip.Addr, typ, flags uint8, ta
 }
 
 // Neighbour reads who a frame says has which address: the sender of an ARP request or
-// reply, the target of a neighbour advertisement with its MAC, the sender of a
-// solicitation with its MAC. reply says whether it is an answer or an announcement by
-// advertisement, rather than a question.
+// reply, the target of a neighbour advertisement, the sender of a solicitation with its
+// MAC. reply says whether it is an answer or an announcement by advertisement, rather
+// than a question. An advertisement that answers a solicitation to one neighbour may
+// lack the MAC (RFC 4861, 4.4; Linux leaves it out): then it is the frame's.
 //
 // ok is false for all else, for what a receiver has to ignore (RFC 4861, 7.1), for ARP
 // whose sender is not the one of the frame, and for addresses and MACs that no single
@@ -105,7 +107,7 @@ func Neighbour(frame []byte) (a netip.Addr, mac [6]byte, reply bool, ok bool) {
 		a, mac, reply, ok = readARP(b)
 		ok = ok && mac == [6]byte(frame[6:])
 	case ethIPv6:
-		a, mac, reply, ok = readDiscovery(b)
+		a, mac, reply, ok = readDiscovery(b, [6]byte(frame[6:]))
 		ok = ok && station([6]byte(frame[6:]))
 	}
 	if !ok || !host(a) || !station(mac) {
@@ -122,7 +124,7 @@ func readARP(b []byte) (a netip.Addr, mac [6]byte, reply, ok bool) {
 	return netip.AddrFrom4([4]byte(b[14:])), [6]byte(b[8:]), op == arpReply, op == arpRequest || op == arpReply
 }
 
-func readDiscovery(b []byte) (a netip.Addr, mac [6]byte, reply, ok bool) {
+func readDiscovery(b []byte, sender [6]byte) (a netip.Addr, mac [6]byte, reply, ok bool) {
 	h, ok := parseIPv6(b)
 	// Nobody has a reason to put headers between; fragments are forbidden (RFC 6980).
 	if !ok || h.header != 40 || h.proto != protoICMPv6 || h.hops != ndHops || !h.whole(b) || h.total < 40+ndLen {
@@ -135,29 +137,32 @@ func readDiscovery(b []byte) (a netip.Addr, mac [6]byte, reply, ok bool) {
 	}
 	switch icmp[0] {
 	case ndSolicitation:
-		mac, ok = linkOption(icmp[ndLen:], ndSourceLink)
-		return h.src, mac, false, ok
+		mac, found, ok := linkOption(icmp[ndLen:], ndSourceLink)
+		return h.src, mac, false, ok && found
 	case ndAdvertisement:
-		// Solicited, and yet to a group (RFC 4861, 7.1.2).
-		if icmp[4]&0x40 != 0 && h.dst.IsMulticast() {
+		solicited := icmp[4]&ndSolicited != 0
+		if solicited && h.dst.IsMulticast() { // RFC 4861, 7.1.2
 			return a, mac, false, false
 		}
-		mac, ok = linkOption(icmp[ndLen:], ndTargetLink)
-		return target, mac, true, ok
+		mac, found, ok := linkOption(icmp[ndLen:], ndTargetLink)
+		if !found && solicited {
+			mac, found = sender, true
+		}
+		return target, mac, true, ok && found
 	}
 	return a, mac, false, false
 }
 
-// linkOption finds a MAC among the options, all of which have to be well formed.
-func linkOption(b []byte, option uint8) (mac [6]byte, ok bool) {
+// linkOption finds a MAC among the options; ok is false if one of them is malformed.
+func linkOption(b []byte, option uint8) (mac [6]byte, found, ok bool) {
 	for len(b) > 0 {
 		if len(b) < 2 || b[1] == 0 || int(b[1])*8 > len(b) {
-			return mac, false
+			return mac, false, false
 		}
-		if b[0] == option && b[1] == 1 && !ok {
-			mac, ok = [6]byte(b[2:8]), true
+		if b[0] == option && b[1] == 1 && !found {
+			mac, found = [6]byte(b[2:8]), true
 		}
 		b = b[int(b[1])*8:]
 	}
-	return mac, ok
+	return mac, found, true
 }
