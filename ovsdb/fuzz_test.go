@@ -121,7 +121,11 @@ func updateSeeds() []string {
 		"other_config":["map",[["datapath-id","0000000000000001"]]],"external_ids":["map",[]]}}}}`,
 		`{"Port":{"00000000-0000-4000-8000-000000000003":{"new":{"name":"p","interfaces":["set",[["uuid","00000000-0000-4000-8000-000000000004"]]]}}}}`,
 		`{"Interface":{"00000000-0000-4000-8000-000000000004":{"new":{"name":"p","ofport":["set",[]],"mtu":1500,"link_state":"up",
-		"external_ids":["map",[["iface-id","x"]]]}},"00000000-0000-4000-8000-000000000005":{"new":null}}}`,
+		"external_ids":["map",[["iface-id","x"]]],
+		"bfd":["map",[["enable","true"]]],"bfd_status":["map",[["forwarding","true"],["state","up"]]],"cfm_mpid":["set",[]]}},"00000000-0000-4000-8000-000000000005":{"new":null}}}`,
+		`{"Interface":{"00000000-0000-4000-8000-000000000004":{"new":{"name":"dv-l1","ofport":50001,
+		"bfd_status":["map",[["forwarding","true"]]],"external_ids":["map",[["dovetail-owner","dovetail"]]]}}}}`,
+		`{"Interface":{"00000000-0000-4000-8000-000000000004":{"new":{"bfd_status":["map",[["a"]]]}}}}`,
 		`{"Interface":{"00000000-0000-4000-8000-000000000004":{"new":{"ofport":["uuid"]}}}}`,
 		`{"Port":{"00000000-0000-4000-8000-000000000003":{"new":{"interfaces":["uuid"]}}}}`,
 		`{"Port":{"00000000-0000-4000-8000-000000000003":{"new":{"external_ids":["map",[["a"]]]}}}}`,
@@ -138,6 +142,7 @@ func FuzzUpdate(f *testing.F) {
 	w := wish{info: HostInfo{SystemID: "h1"}, assign: Assignment{DatapathID: 1, Controller: "tcp:192.0.2.1:6653"}}
 	w.info.EncapIP, _ = encapIP("192.0.2.7")
 	w.info.BridgeMappings = map[string]string{"ext": "br-ex"}
+	w.assign.Links = Links{Tunnels: tunnelsTo("192.0.2.2", "192.0.2.3"), Tick: true}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		db := replica{budget: newBudget(1 << 30)}
 		for _, s := range append(updateSeeds()[:4:4], string(in)) {
@@ -152,6 +157,9 @@ func FuzzUpdate(f *testing.F) {
 		}
 		checkSwitch(&db, w, p.numbers)
 		patchProblems(&db)
+		if links := linkList(&db, w); len(links) > 2 || len(links) == 2 && links[0].ID >= links[1].ID {
+			t.Fatalf("links %v", links)
+		}
 		for _, port := range portList(&db) {
 			if port.Name == "" || port.InterfaceID == "" {
 				t.Fatalf("port %+v", port)

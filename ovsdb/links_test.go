@@ -3,6 +3,7 @@ package ovsdb
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -10,44 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dovetail-sdn/dovetail/integration/lab"
 	"github.com/dovetail-sdn/dovetail/internal/ovstest"
 )
-
-// reflection is what a gateway host does with the packets of the sessions that watch it.
-const reflection = "table=0,priority=100,in_port=1,tun_id=0,udp,tp_dst=3784," +
-	"actions=set_field:16777215->tun_id,move:NXM_NX_TUN_IPV4_SRC[]->NXM_NX_TUN_IPV4_DST[],IN_PORT"
-
-// underlayHosts are h1 (192.0.2.1) and h2 (192.0.2.2), whose switches reach each
-// other by a socket between two interfaces.
-func underlayHosts(t *testing.T, c *controllerProcess) (h1, h2 *ovstest.Host) {
-	t.Helper()
-	hosts := []*ovstest.Host{ovstest.Start(t), ovstest.Start(t)}
-	stream := fmt.Sprintf("unix:%s/underlay.sock", hosts[0].Dir)
-	for i, h := range hosts {
-		h.StartSwitch()
-		wire := "options:pstream=p" + stream
-		if i > 0 {
-			wire = "options:stream=" + stream
-		}
-		h.Vsctl("add-br", "br-ex", "--", "set", "bridge", "br-ex", "datapath_type=netdev",
-			fmt.Sprintf("other_config:hwaddr=02:00:00:00:00:%02x", i+1),
-			"--", "add-port", "br-ex", "ul", "--", "set", "interface", "ul", "type=dummy", wire)
-		waitVsctl(t, h, "1", "get", "interface", "ul", "ofport")
-		addressVTEP(h, i)
-		h.Vsctl("set", "open_vswitch", ".", fmt.Sprintf("external_ids:system-id=h%d", i+1),
-			fmt.Sprintf("external_ids:dovetail-encap-ip=192.0.2.%d", i+1), "external_ids:dovetail-datapath-type=netdev")
-		h.Vsctl("set-manager", "tcp:"+c.addr)
-	}
-	return hosts[0], hosts[1]
-}
-
-// addressVTEP tells a switch what it would learn from the kernel: the address of
-// its end of the underlay, the route, and who is at the other end.
-func addressVTEP(h *ovstest.Host, i int) {
-	h.Appctl("netdev-dummy/ip4addr", "br-ex", fmt.Sprintf("192.0.2.%d/24", i+1))
-	h.Appctl("ovs/route/add", "192.0.2.0/24", "br-ex")
-	h.Appctl("tnl/neigh/set", "br-ex", fmt.Sprintf("192.0.2.%d", 2-i), fmt.Sprintf("02:00:00:00:00:%02x", 2-i))
-}
 
 func withLinks(rec *recorder, links map[string]Links) {
 	before := rec.assign
@@ -73,43 +39,92 @@ func (r *recorder) untilLinks(t testing.TB, host string, want ...LinkState) {
 	})
 }
 
+// reflection is what a gateway host does with the packets of the sessions that
+// watch it.
+const reflection = "table=0,priority=100,in_port=1,tun_id=0,udp,tp_dst=3784," +
+	"actions=set_field:16777215->tun_id,move:NXM_NX_TUN_IPV4_SRC[]->NXM_NX_TUN_IPV4_DST[],IN_PORT"
+
+// labHosts are hosts of a lab, which forward packets to each other, with a
+// controller that gives them links.
+func labHosts(t *testing.T, n int, links func(*lab.Lab) map[string]Links) (*controllerProcess, []*lab.Host) {
+	t.Helper()
+	nowhere := "tcp:127.0.0.1:1" // until the controller has the lab's address
+	name := fmt.Sprintf("lk%d", os.Getpid()%100_000)
+	l, err := lab.Up(t.Context(), lab.Config{Name: name, Hosts: n, Owner: os.Getpid(), Manager: nowhere})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := lab.Down(name); err != nil {
+			t.Error(err)
+		}
+	})
+	c := startControllerAt(t, l.Controller.String()+":0", Config{}, nil)
+	withLinks(c.recorder, links(l))
+	var hosts []*lab.Host
+	for _, name := range l.Hosts() {
+		hosts = append(hosts, l.Host(name))
+		labRun(t, l.Host(name).Vsctl, "set-manager", "tcp:"+c.addr)
+	}
+	return c, hosts
+}
+
+func labRun(t *testing.T, f func(...string) (string, error), args ...string) string {
+	t.Helper()
+	out, err := f(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // TestLinksSayWhoForwards: a link is up while the host at its other end forwards by
 // its flows, not merely while its switch runs.
 func TestLinksSayWhoForwards(t *testing.T) {
-	c := startController(t, Config{}, nil)
-	withLinks(c.recorder, map[string]Links{"h1": {Tunnels: []Tunnel{
-		{ID: 7, Remote: netip.MustParseAddr("192.0.2.2")}, {ID: 3, Remote: netip.MustParseAddr("192.0.2.3")},
-	}}})
-	h1, h2 := underlayHosts(t, c)
+	c, hosts := labHosts(t, 2, func(l *lab.Lab) map[string]Links {
+		nobody := l.Host("h2").VTEP().Next()
+		return map[string]Links{"h1": {Tunnels: []Tunnel{{ID: 7, Remote: l.Host("h2").VTEP()}, {ID: 3, Remote: nobody}}}}
+	})
+	near, far := hosts[0], hosts[1]
 	c.untilCalls(t, 1, "ready h2")
-	dead := LinkState{ID: 3, Known: true}
+	untilUp := func(up bool) {
+		t.Helper()
+		began := time.Now()
+		c.untilLinks(t, "h1", LinkState{ID: 3, Known: true}, LinkState{ID: 7, Up: up, Known: true})
+		t.Logf("up=%t after %s", up, time.Since(began))
+		for up && !strings.Contains(labRun(t, near.Appctl, "bfd/show", "dv-l7"), "RX Interval: Approx 50ms") {
+			if time.Since(began) > testPatience {
+				t.Fatal("the session stays slow")
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
 	c.untilLinks(t, "h2")
-	c.untilLinks(t, "h1", dead, LinkState{ID: 7, Known: true})
-	if got := h1.Vsctl("get", "interface", "dv-l7", "ofport", "bfd_status:state"); got != "50007\ndown" {
+	untilUp(false)
+	if got := unquoted(labRun(t, near.Vsctl, "get", "interface", "dv-l7", "ofport", "bfd_status:state")); got != "50007\ndown" {
 		t.Errorf("port and state are %q", got)
 	}
-	h2.Ofctl("add-flow", "br-int", reflection)
-	c.untilLinks(t, "h1", dead, LinkState{ID: 7, Up: true, Known: true})
-	began := time.Now()
-	h2.Ofctl("del-flows", "br-int")
-	c.untilLinks(t, "h1", dead, LinkState{ID: 7, Known: true})
-	t.Logf("down %s after its flow went", time.Since(began))
-	h2.Ofctl("add-flow", "br-int", reflection)
-	c.untilLinks(t, "h1", dead, LinkState{ID: 7, Up: true, Known: true})
-	began = time.Now()
-	h2.StopSwitch()
-	c.untilLinks(t, "h1", dead, LinkState{ID: 7, Known: true})
-	t.Logf("down %s after its switch was killed", time.Since(began))
+	labRun(t, far.Ofctl, "add-flow", "br-int", reflection)
+	untilUp(true)
+	labRun(t, far.Ofctl, "del-flows", "br-int")
+	untilUp(false)
+	labRun(t, far.Ofctl, "add-flow", "br-int", reflection)
+	untilUp(true)
+	if err := far.KillSwitch(); err != nil {
+		t.Fatal(err)
+	}
+	untilUp(false)
 
 	// A switch that is back and has no flows is as good as dead.
-	h2.StartSwitch()
-	waitVsctl(t, h2, "1", "get", "interface", "dv-vxlan0", "ofport")
-	addressVTEP(h2, 1)
-	if state := h1.Vsctl("get", "interface", "dv-l7", "bfd_status:forwarding"); unquoted(state) != "false" {
+	if err := far.RestartSwitch(); err != nil {
+		t.Fatal(err)
+	}
+	labRun(t, far.Vsctl, "--timeout=20", "wait-until", "interface", "dv-vxlan0", "ofport=1")
+	if state := labRun(t, near.Vsctl, "get", "interface", "dv-l7", "bfd_status:forwarding"); unquoted(state) != "false" {
 		t.Errorf("forwarding=%s without flows", state)
 	}
-	h2.Ofctl("add-flow", "br-int", reflection)
-	c.untilLinks(t, "h1", dead, LinkState{ID: 7, Up: true, Known: true})
+	labRun(t, far.Ofctl, "add-flow", "br-int", reflection)
+	untilUp(true)
 	if n := c.count("repaired"); n != 0 || c.problem["h1"] != "" {
 		t.Error(c.dump())
 	}
@@ -196,4 +211,42 @@ func TestSetLinks(t *testing.T) {
 	c.srv.SetLinks("h1", Links{})
 	c.untilLinks(t, "h1")
 	waitVsctl(t, h, "dv-vxlan0", "list-ports", "br-int")
+}
+
+// TestNewestLinksWin: what SetLinks says while HostSeen is being answered is newer
+// than the answer.
+func TestNewestLinksWin(t *testing.T) {
+	c := startController(t, Config{}, nil)
+	before := c.assign
+	c.assign = func(info HostInfo) (Assignment, error) {
+		a, err := before(info)
+		a.Links = Links{Tunnels: tunnelsTo("192.0.2.2")}
+		if info.Hostname == "" {
+			c.srv.SetLinks("h1", Links{Tunnels: tunnelsTo("192.0.2.2", "192.0.2.3")})
+		}
+		return a, err
+	}
+	h := joinHost(t, c)
+	waitVsctl(t, h, "dv-l1\ndv-l2\ndv-vxlan0", "list-ports", "br-int")
+	c.untilLinks(t, "h1", LinkState{ID: 1, Known: true}, LinkState{ID: 2, Known: true})
+	// The answer to a later HostSeen is newer again.
+	h.Vsctl("set", "open_vswitch", ".", "external_ids:hostname=web")
+	waitVsctl(t, h, "dv-l1\ndv-vxlan0", "list-ports", "br-int")
+	c.untilLinks(t, "h1", LinkState{ID: 1, Known: true})
+	if c.count("repaired") != 0 {
+		t.Error(c.dump())
+	}
+}
+
+// TestUnusableLinks: what cannot be made is told, and keeps nothing else from being.
+func TestUnusableLinks(t *testing.T) {
+	c := startController(t, Config{}, nil)
+	here := netip.MustParseAddr("192.0.2.2")
+	withLinks(c.recorder, map[string]Links{"h1": {Tunnels: []Tunnel{{ID: 5, Remote: here}, {ID: 5, Remote: here.Next()}, {ID: 10001, Remote: here}, {ID: 4}}}})
+	h := joinHost(t, c)
+	c.untilCalls(t, 1, "ready h1")
+	for _, want := range []string{"number 5 to 192.0.2.3: the number is taken", "number 10001 to", "number 4 to invalid IP: it has no address"} {
+		c.untilProblem(t, "h1", want)
+	}
+	waitVsctl(t, h, "dv-l5\ndv-vxlan0", "list-ports", "br-int")
 }

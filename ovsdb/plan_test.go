@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -105,6 +106,7 @@ func foreignRows(db *replica) map[string]bool {
 // wish, the next plan is empty, and rows of others are as they were.
 func TestPlanConverges(t *testing.T) {
 	p := newPlanTester(t)
+	patch, _ := PatchPorts("ext", "br-ex")
 	disturbances := []string{
 		"--if-exists del-br br-int", "--may-exist add-br br-int", "--may-exist add-br br-ex", "--if-exists del-br br-ex",
 		"--may-exist add-br br-dmz", "--if-exists del-port dv-vxlan0", "--if-exists del-port br-int br-int",
@@ -118,6 +120,11 @@ func TestPlanConverges(t *testing.T) {
 		"clear port dv-vxlan0 external_ids", "set port dv-vxlan0 external_ids:more=1",
 		"--id=@c create controller target=\"tcp:127.0.0.1:8\" external_ids:dovetail-owner=dovetail -- add bridge br-int controller @c",
 		"--id=@i create interface name=extra -- add port dv-vxlan0 interfaces @i",
+		"--may-exist add-port br-int dv-l2", "--if-exists del-port dv-l1", "set interface dv-l1 bfd:enable=false",
+		"clear interface dv-l1 bfd", "set interface dv-l1 bfd:mult=9", "set interface dv-l1 options:remote_ip=192.0.2.77",
+		"set interface dv-vxlan0 bfd:enable=true", "set interface dv-tick0 cfm_mpid=7", "clear interface dv-tick0 cfm_mpid",
+		"set interface dv-tick1 cfm_mpid=7", "clear interface dv-tick0 other_config", "set interface dv-tick0 other_config:cfm_demand=true",
+		"clear interface dv-tick1 ofport_request", "--if-exists del-port dv-tick1", "clear interface " + patch + " ofport_request",
 	}
 	// Whether a command fits the state is no matter: what it refuses is no state.
 	disturb := func(args string) {
@@ -133,6 +140,10 @@ func TestPlanConverges(t *testing.T) {
 		w.info.BridgeMappings = rapid.SampledFrom([]map[string]string{
 			nil, {"ext": "br-ex"}, {"ext": "br-dmz"}, {"ext": "br-ex", "dmz": "br-dmz", "gone": "br-gone"},
 		}).Draw(r, "mappings")
+		w.assign.Links = rapid.SampledFrom([]Links{
+			{}, {Tick: true}, {Tunnels: tunnelsTo("192.0.2.2")}, {Tunnels: tunnelsTo("192.0.2.2", "2001:db8::2"), Tick: true},
+			{Tunnels: []Tunnel{{ID: 1}, {ID: 10001, Remote: netip.MustParseAddr("192.0.2.2")}}},
+		}).Draw(r, "links")
 		p.load()
 		before := foreignRows(&p.db)
 		pl := makePlan(&p.db, w)
@@ -164,6 +175,7 @@ func TestPlanConverges(t *testing.T) {
 		}
 		if len(pl.problems) > 0 { // do not let them pile up
 			disturb("--if-exists del-port dv-vxlan0")
+			disturb("--if-exists del-port dv-l2")
 			disturb("set-controller br-int tcp:192.0.2.9:6653")
 		}
 	})

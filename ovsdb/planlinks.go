@@ -14,7 +14,10 @@ const (
 )
 
 // planLinks makes the links to gateway hosts. Their BFD sessions are with
-// themselves; see docs/decisions/0008-gateways.md. Of what else BFD can do
+// themselves; see docs/decisions/0008-gateways.md. A session that is not up sends
+// once a second, whatever min_tx says (RFC 5880 section 6.8.3), so that it takes one
+// or two seconds to come up, and needs 3 s instead of 150 ms to notice a death in the
+// second after that. Of what else BFD can do
 // (ovs-vswitchd.conf.db(5)) nothing is wanted: forwarding_if_rx would take other
 // traffic for a sign of life, decay_min_rx would make an idle link slow to notice
 // a death, and check_tnl_key would refuse all that comes back.

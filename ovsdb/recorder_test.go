@@ -198,3 +198,13 @@ type counter struct{ n atomic.Int64 }
 
 func (c *counter) add()      { c.n.Add(1) }
 func (c *counter) load() int { return int(c.n.Load()) }
+
+// untilProblem waits until the host's problem has want in it, or is none if that is
+// empty.
+func (r *recorder) untilProblem(t testing.TB, host, want string) {
+	t.Helper()
+	r.until(t, "problem "+want, func() bool {
+		p := r.problem[host]
+		return want == "" && p == "" || want != "" && strings.Contains(p, want)
+	})
+}
