@@ -130,6 +130,33 @@ func TestLinksSayWhoForwards(t *testing.T) {
 	}
 }
 
+// TestLinksSwapAddresses: a switch refuses a tunnel to an address that another one
+// still has, even if that one goes in the same transaction, and does not try again by
+// itself. What stays impossible is told.
+func TestLinksSwapAddresses(t *testing.T) {
+	a, b, inet6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("2001:db8::1")
+	c, hosts := labHosts(t, 1, func(*lab.Lab) map[string]Links {
+		return map[string]Links{"h1": {Tunnels: []Tunnel{{ID: 1, Remote: a}, {ID: 2, Remote: b}}}}
+	})
+	c.untilLinks(t, "h1", LinkState{ID: 1, Known: true}, LinkState{ID: 2, Known: true})
+	c.srv.SetLinks("h1", Links{Tunnels: []Tunnel{{ID: 1, Remote: b}, {ID: 3, Remote: a}}})
+	c.untilLinks(t, "h1", LinkState{ID: 1, Known: true}, LinkState{ID: 3, Known: true})
+	if got := labRun(t, hosts[0].Vsctl, "get", "interface", "dv-l1", "options:remote_ip"); unquoted(got) != b.String() {
+		t.Errorf("link 1 leads to %s", got)
+	}
+	if c.count("problem") != 0 {
+		t.Error(c.dump())
+	}
+	c.srv.SetLinks("h1", Links{Tunnels: []Tunnel{{ID: 1, Remote: b}, {ID: 3, Remote: a}, {ID: 4, Remote: inet6}}})
+	c.untilProblem(t, "h1", "the switch cannot add the port dv-l4: dv-l4: 'remote_ip' and 'local_ip' has to be of the same address family")
+	c.srv.SetLinks("h1", Links{Tunnels: []Tunnel{{ID: 1, Remote: a}, {ID: 2, Remote: b}}})
+	c.untilLinks(t, "h1", LinkState{ID: 1, Known: true}, LinkState{ID: 2, Known: true})
+	c.untilProblem(t, "h1", "")
+	if c.count("ready") != 1 {
+		t.Error(c.dump())
+	}
+}
+
 var packetCount = regexp.MustCompile(`n_packets=(\d+)`)
 
 func packets(t *testing.T, h *ovstest.Host, match string) int {

@@ -24,6 +24,8 @@ const (
 	// its rows again, and nudgeMost is how often that is tried.
 	nudgeAfter = 500 * time.Millisecond
 	nudgeMost  = 3
+	// errorPatience is how long an error that a nudge may solve is no problem.
+	errorPatience = (nudgeMost + 1) * nudgeAfter
 	// settlePatience is how long the rows of a transaction that was accepted
 	// may take to show up.
 	settlePatience = 2 * time.Second
@@ -52,7 +54,8 @@ type provisioner struct {
 	fought       string // what it would have corrected
 	ready        bool
 	pendingSince time.Time // zero unless the switch is still to build something
-	nudges       int       // since the switch was last ready
+	stuckSince   time.Time // when a nudge was first wanted; zero while all is well
+	nudges       int       // since then
 	refused      string    // why the last transaction failed
 	ports        []Port
 	portsTold    bool
@@ -111,8 +114,15 @@ func (p *provisioner) takeLinks() {
 	p.ss.newLinks = nil
 	if l != nil && !l.equal(p.wish.assign.Links) {
 		p.wish.assign.Links = *l
-		p.settled, p.fresh = false, true
+		p.fresh = true
+		p.newWish()
 	}
+}
+
+// newWish forgets what was so because of the wish before.
+func (p *provisioner) newWish() {
+	p.settled = false
+	p.nudges, p.stuckSince = 0, time.Time{}
 }
 
 // run works until ctx ends, the Handler refuses the host, or the host becomes
@@ -166,7 +176,7 @@ func (p *provisioner) seen(ctx context.Context, info HostInfo) error {
 	}
 	assign.Links = assign.Links.clone()
 	p.wish = wish{info: info, assign: assign}
-	p.settled = false
+	p.newWish()
 	return nil
 }
 
@@ -196,6 +206,9 @@ func (p *provisioner) step(ctx context.Context) (again time.Duration, err error)
 	p.tellPorts(v.ports)
 	if v.sw.pending != "" && p.pendingSince.IsZero() {
 		p.pendingSince = time.Now()
+	}
+	if v.sw.nudge && p.stuckSince.IsZero() {
+		p.stuckSince = time.Now()
 	}
 	again = earliest(again, p.nudge(ctx, v))
 	again = earliest(again, p.tellState(v))

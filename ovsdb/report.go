@@ -37,11 +37,16 @@ func (p *provisioner) tellState(v view) (again time.Duration) {
 			"controller or script on this host; its rows are now put right only every %s",
 			p.fought, p.ss.srv.limits.correctionEvery))
 	}
+	if len(v.sw.errors) > 0 {
+		if again = errorPatience - time.Since(p.stuckSince); again <= 0 {
+			again, problems = 0, append(problems, v.sw.errors...)
+		}
+	}
 	switch patience := p.ss.srv.limits.build; {
 	case v.sw.pending == "":
 		p.pendingSince = time.Time{}
 	case time.Since(p.pendingSince) < patience:
-		again = patience - time.Since(p.pendingSince)
+		again = earliest(again, patience-time.Since(p.pendingSince))
 	default:
 		problems = append(problems, fmt.Sprintf(
 			"the switch has not built %s within %s: check that ovs-vswitchd runs, and its log", v.sw.pending, patience))
@@ -61,13 +66,13 @@ func (p *provisioner) tellState(v view) (again time.Duration) {
 
 // nudge asks a switch that has not got to the end to look again.
 func (p *provisioner) nudge(ctx context.Context, v view) (again time.Duration) {
-	if v.sw.pending == "" {
-		p.nudges = 0
+	if v.sw.pending == "" && !v.sw.nudge {
+		p.nudges, p.stuckSince = 0, time.Time{}
 	}
 	if !v.sw.nudge || p.nudges >= nudgeMost {
 		return 0
 	}
-	if wait := time.Duration(p.nudges+1)*nudgeAfter - time.Since(p.pendingSince); wait > 0 {
+	if wait := time.Duration(p.nudges+1)*nudgeAfter - time.Since(p.stuckSince); wait > 0 {
 		return wait
 	}
 	p.nudges++

@@ -20,9 +20,12 @@ type switchState struct {
 	// It does not move a port that is in the way before it does; and when what
 	// it reports, a datapath id or an OpenFlow port, changes twice in quick
 	// succession, the first report can be the one that stays (seen with 3.1).
+	// And it refuses a tunnel to an address for which another one goes.
 	nudge bool
-	// problems are errors that the switch reports, and what to do.
+	// problems stand in the way, with what to do.
 	problems []string
+	// errors are those that the switch reports and a nudge may solve.
+	errors []string
 }
 
 // checkSwitch reads what the switch has reported about rows that are as wished.
@@ -61,18 +64,18 @@ func (s *switchState) checkPort(iface interfaceRow, what string, number int, tak
 	switch n := int(iface.OFPort); {
 	case iface.Error != "":
 		if iface.Type != "patch" { // patchProblems has those
-			s.problem("the switch cannot add the %s: %s", what, printable(string(iface.Error), 256))
+			s.failed("the switch cannot add the %s: %s", what, printable(string(iface.Error), 256))
 		}
 	case n == number:
 	case n < 0:
-		s.problem("the switch could not add the %s: its log (ovs-vswitchd.log) says why; another VXLAN port on this host "+
+		s.failed("the switch could not add the %s: its log (ovs-vswitchd.log) says why; another VXLAN port on this host "+
 			"with the same UDP port, or another to the same address, is the usual reason", what)
 	case n == 0:
 		return what
 	default:
 		if taker := takers()[number]; taker != "" {
-			s.problem(`OpenFlow port %d of %s, which the %s needs, is taken by %s: run "ovs-vsctl set interface %s `+
-				`ofport_request=N" with another number, or "ovs-vsctl del-port %s"`, number, BridgeName, what, taker, taker, taker)
+			s.problems = append(s.problems, fmt.Sprintf(`OpenFlow port %d of %s, which the %s needs, is taken by %s: run "ovs-vsctl set interface %s `+
+				`ofport_request=N" with another number, or "ovs-vsctl del-port %s"`, number, BridgeName, what, taker, taker, taker))
 			return ""
 		}
 		s.nudge = true
@@ -81,8 +84,9 @@ func (s *switchState) checkPort(iface interfaceRow, what string, number int, tak
 	return ""
 }
 
-func (s *switchState) problem(format string, a ...any) {
-	s.problems = append(s.problems, fmt.Sprintf(format, a...))
+func (s *switchState) failed(format string, a ...any) {
+	s.nudge = true
+	s.errors = append(s.errors, fmt.Sprintf(format, a...))
 }
 
 // ofportTakers are the names of those who keep our ports from their numbers: a
