@@ -43,6 +43,11 @@ func TestClonesShareNothing(t *testing.T) {
 	}
 	c.Metadata.Labels["a"], c.Spec.Networks[0], c.Spec.Gateways[0].Addresses[0] = "x", "x", netip.Addr{}
 	c.Spec.Gateways[0].Name = "x"
+	x := &ExternalNetwork{Spec: ExternalNetworkSpec{BGP: &BGP{ASN: 1, Peers: []BGPPeer{{ASN: 2}}}}}
+	y := x.Clone().(*ExternalNetwork)
+	if y.Spec.BGP.ASN, y.Spec.BGP.Peers[0].ASN = 7, 7; x.Spec.BGP.ASN != 1 || x.Spec.BGP.Peers[0].ASN != 2 {
+		t.Errorf("changing the clone changed %+v", x.Spec.BGP)
+	}
 	if r.Metadata.Labels["a"] != "b" || r.Spec.Networks[0] != "blue" || r.Spec.Gateways[0].Name != "edge" || !r.Spec.Gateways[0].Addresses[0].IsValid() {
 		t.Errorf("changing the clone changed %+v", r)
 	}

@@ -30,6 +30,13 @@ func snapshot(s *State) string {
 		}
 	}
 	fmt.Fprintln(&b, s.externalIDs.holder, s.gatewayIDs.holder, s.zones.holder, s.gatewayUse, s.floating)
+	fmt.Fprintln(&b, s.hostIDs.holder, s.atGateway, s.whole)
+	var claims []string
+	for c, holder := range s.claims {
+		claims = append(claims, fmt.Sprintln(c.as, c.of, c.gateway, c.address, c.protocol, c.port, holder))
+	}
+	slices.Sort(claims)
+	fmt.Fprint(&b, claims)
 	for _, name := range slices.Sorted(maps.Keys(s.externals)) {
 		x := s.externals[name]
 		fmt.Fprintln(&b, name, x.gateways)
@@ -160,6 +167,7 @@ func check(t *rapid.T, s *State) {
 	if _, err := fresh.Try(all, testEnv); err != nil {
 		t.Fatalf("the intent does not hold together: %v\n%s", err, snapshot(s))
 	}
+	checkToldApart(t, s)
 	for name, x := range s.externals {
 		for r, taken := range x.pools {
 			for off := range uint32(16) {
@@ -180,6 +188,62 @@ func check(t *rapid.T, s *State) {
 	}
 }
 
+// checkToldApart checks, by comparing all with all, what State keeps indexes for.
+func checkToldApart(t *rapid.T, s *State) {
+	seen := map[string]Key{}
+	once := func(holder Key, what ...any) {
+		text := fmt.Sprintln(what...)
+		if other, twice := seen[text]; twice {
+			t.Fatalf("%s and %s both have %s", holder, other, text)
+		}
+		seen[text] = holder
+	}
+	for _, o := range s.List(KindHost, "") {
+		once(o.Key(), "number", o.(*Host).Allocated.ID)
+	}
+	for _, o := range s.List(KindExternalNetwork, "") {
+		if b := o.(*ExternalNetwork).Spec.BGP; b != nil {
+			once(o.Key(), "peer", b.Peers[0].Address)
+		}
+	}
+	targets := map[string]int{} // 1: ports, 2: the whole
+	for _, o := range s.List(KindFloatingIP, "") {
+		f := o.(*FloatingIP)
+		for _, target := range f.Targets(func(k Key) *Endpoint { return s.Get(k).(*Endpoint) }) {
+			once(o.Key(), f.Spec.Gateway, target.Endpoint, target.Inside, target.Protocol, target.EndpointPort)
+			at := fmt.Sprintln(f.Spec.Gateway, target.Endpoint, target.Inside)
+			if target.Protocol == "" {
+				targets[at] |= 2
+			} else {
+				targets[at] |= 1
+			}
+			if targets[at] == 3 {
+				t.Fatalf("the whole and ports of %s are reached", at)
+			}
+		}
+	}
+	for _, o := range s.List(KindService, "") {
+		v := o.(*Service)
+		for _, p := range v.Spec.Ports {
+			once(o.Key(), "inside", v.Metadata.Tenant, v.Spec.Gateway, v.Allocated.InsideAddress, p)
+			once(o.Key(), "outside", v.Metadata.Tenant, v.Spec.Gateway, v.Spec.Address, p)
+		}
+		for _, ro := range s.List(KindRouter, v.Metadata.Tenant) {
+			r := ro.(*Router)
+			if r.Attachment(v.Spec.Gateway) == nil {
+				continue
+			}
+			for _, name := range r.Spec.Networks {
+				for _, sub := range s.Get(r.NetworkKey(name)).(*Network).Allocated.Subnets {
+					if sub.CIDR.Contains(v.Allocated.InsideAddress) {
+						t.Fatalf("%s is reached by %s, which is in %s of %s", v.Key(), v.Allocated.InsideAddress, name, r.Key())
+					}
+				}
+			}
+		}
+	}
+}
+
 // drawExternal draws an external network, or what refers to one.
 func drawExternal(t *rapid.T, meta Metadata) Object {
 	outside := Metadata{Name: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "outside")}
@@ -190,7 +254,7 @@ func drawExternal(t *rapid.T, meta Metadata) Object {
 	if rapid.Bool().Draw(t, "chosen") {
 		chosen = []netip.Addr{address()}
 	}
-	switch rapid.IntRange(0, 3).Draw(t, "external kind") {
+	switch rapid.IntRange(0, 4).Draw(t, "external kind") {
 	case 0:
 		x := &ExternalNetwork{Metadata: outside, Spec: ExternalNetworkSpec{PhysicalNetwork: "physnet"}}
 		for _, c := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"192.0.2.0/28", "2001:db8::/125"}), 1, 2, rapid.ID).Draw(t, "subnets") {
@@ -200,6 +264,9 @@ func drawExternal(t *rapid.T, meta Metadata) Object {
 				s.Pools = []AddressRange{{firstHost(p), atOffset(p, 5)}}
 			}
 			x.Spec.Subnets = append(x.Spec.Subnets, s)
+		}
+		if rapid.IntRange(0, 2).Draw(t, "bgp") == 0 {
+			x.Spec.BGP = &BGP{ASN: 65000, Peers: []BGPPeer{{address(), 65001}}}
 		}
 		return x
 	case 1:
@@ -212,13 +279,24 @@ func drawExternal(t *rapid.T, meta Metadata) Object {
 		r := &Router{Metadata: meta}
 		r.Spec.Networks = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"x", "y", "z"}), 0, 2, rapid.ID).Draw(t, "networks")
 		for i, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"p", "q"}), 1, 2, rapid.ID).Draw(t, "gateways") {
-			g := RouterGateway{Name: name, Addresses: chosen}
-			if i > 0 {
+			g := RouterGateway{Name: name, Addresses: chosen, ServicesOnly: rapid.IntRange(0, 2).Draw(t, "services only") == 0}
+			if i > 0 && g.ServicesOnly {
+				g.Addresses = nil
+			} else if i > 0 {
 				g.Addresses, g.Destinations = nil, []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
 			}
 			r.Spec.Gateways = append(r.Spec.Gateways, g)
 		}
 		return r
+	case 3:
+		v := &Service{Metadata: meta, Spec: ServiceSpec{Gateway: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "gateway"), Address: address()}}
+		if len(chosen) > 0 {
+			v.Spec.InsideAddress = netip.AddrFrom4([4]byte{10, 0, 0, rapid.ByteRange(2, 20).Draw(t, "inside")})
+		}
+		for _, port := range rapid.SliceOfNDistinct(rapid.IntRange(53, 55), 1, 2, rapid.ID).Draw(t, "ports") {
+			v.Spec.Ports = append(v.Spec.Ports, ServicePort{"udp", port})
+		}
+		return v
 	}
 	f := &FloatingIP{Metadata: meta, Spec: FloatingIPSpec{Gateway: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "gateway")}}
 	if len(chosen) > 0 {
@@ -228,7 +306,7 @@ func drawExternal(t *rapid.T, meta Metadata) Object {
 	case 0:
 		f.Spec.Endpoint = meta.Name
 	case 1:
-		f.Spec.Ports = []PortForward{{Protocol: "tcp", Port: 80, Endpoint: "x"}, {Protocol: "tcp", Port: 81, Endpoint: "y"}}
+		f.Spec.Ports = []PortForward{{Protocol: "tcp", Port: 80, Endpoint: "x"}, {Protocol: "tcp", Port: 81, Endpoint: "y", EndpointPort: rapid.IntRange(80, 82).Draw(t, "port")}}
 	}
 	return f
 }
@@ -253,6 +331,8 @@ func begin(t *rapid.T, s *State) {
 {kind: FloatingIP, metadata: {name: x, tenant: a}, spec: {gateway: p, endpoint: x}}
 ---
 {kind: FloatingIP, metadata: {name: z, tenant: a}, spec: {gateway: p, ports: [{protocol: tcp, port: 80, endpoint: 'y'}]}}
+---
+{kind: Service, metadata: {name: x, tenant: a}, spec: {gateway: p, address: 203.0.113.1, insideAddress: 10.0.0.20, ports: [{protocol: udp, port: 53}]}}
 `))
 	var changes []Change
 	for _, o := range objects {

@@ -42,6 +42,14 @@ func floatingDoc(spec string) string {
 	return "{kind: FloatingIP, metadata: {name: f, tenant: acme}, spec: {" + spec + "}}"
 }
 
+func serviceDoc(spec string) string {
+	return "{kind: Service, metadata: {name: s, tenant: acme}, spec: {" + spec + "}}"
+}
+
+func bgpDoc(spec string) string {
+	return externalDoc("physicalNetwork: p, subnets: [{cidr: 192.0.2.0/24}], bgp: {" + spec + "}")
+}
+
 func hostDoc(name, address string) string {
 	return fmt.Sprintf("{kind: Host, metadata: {name: %q}, spec: {address: %q}}", name, address)
 }
@@ -192,6 +200,47 @@ func TestValidate(t *testing.T) {
 		{floatingDoc("gateway: g, ports: [{protocol: tcp, port: 80, endpoint: e}, {protocol: tcp, port: 80, endpoint: f}]"), "spec.ports[1].port"},
 		{floatingDoc("gateway: g, ports: [{protocol: tcp, port: 80}]"), "spec.ports[0].endpoint"},
 		{floatingDoc("gateway: g, sources: [10.0.0.1/8]"), "spec.sources[0]"},
+		{floatingDoc("gateway: g, ports: [{protocol: tcp, port: 80, endpoint: e}, {protocol: tcp, port: 81, endpoint: e, endpointPort: 80}]"), "spec.ports[1].endpointPort"},
+		{floatingDoc("gateway: g, ports: [{protocol: tcp, port: 80, endpoint: e}, {protocol: tcp, port: 81, endpoint: f, endpointPort: 80}]"), ""},
+		{routerDoc("networks: [net], gateways: [{name: g, servicesOnly: true, addresses: [192.0.2.1]}, {name: h}]"), ""},
+		{routerDoc("networks: [net], gateways: [{name: g, servicesOnly: true, destinations: [192.0.2.0/24]}]"), "spec.gateways[0].destinations"},
+		{routerDoc("networks: [net], gateways: [{name: g, servicesOnly: true, routedNetworks: [net]}]"), "spec.gateways[0].routedNetworks"},
+
+		{bgpDoc("asn: 1, peers: [{address: 192.0.2.1, asn: 4294967294}, {address: '2001:db8::1', asn: 64512}]"), ""},
+		{bgpDoc("asn: 1, peers: [{address: 127.0.0.1, asn: 1}]"), ""},
+		{bgpDoc("peers: [{address: 192.0.2.1, asn: 1}]"), "spec.bgp.asn"},
+		{bgpDoc("asn: 23456, peers: [{address: 192.0.2.1, asn: 1}]"), "spec.bgp.asn"},
+		{bgpDoc("asn: 65535, peers: [{address: 192.0.2.1, asn: 1}]"), "spec.bgp.asn"},
+		{bgpDoc("asn: 4294967295, peers: [{address: 192.0.2.1, asn: 1}]"), "spec.bgp.asn"},
+		{bgpDoc("asn: 1"), "spec.bgp.peers"},
+		{bgpDoc("asn: 1, peers: [" + many(16, "{address: 192.0.2.#, asn: 1}") + "]"), ""},
+		{bgpDoc("asn: 1, peers: [" + many(17, "{address: 192.0.2.#, asn: 1}") + "]"), "spec.bgp.peers"},
+		{bgpDoc("asn: 1, peers: [{address: 192.0.2.1, asn: 1}, {address: 192.0.2.1, asn: 2}]"), "spec.bgp.peers[1].address"},
+		{bgpDoc("asn: 1, peers: [{asn: 1}]"), "spec.bgp.peers[0].address"},
+		{bgpDoc("asn: 1, peers: [{address: 0.0.0.0, asn: 1}]"), "spec.bgp.peers[0].address"},
+		{bgpDoc("asn: 1, peers: [{address: 224.0.0.5, asn: 1}]"), "spec.bgp.peers[0].address"},
+		{bgpDoc("asn: 1, peers: [{address: 'fe80::1', asn: 1}]"), "spec.bgp.peers[0].address"},
+		{bgpDoc("asn: 1, peers: [{address: 192.0.2.1}]"), "spec.bgp.peers[0].asn"},
+
+		{serviceDoc("gateway: g, address: 203.0.113.1, ports: [{protocol: tcp, port: 80}, {protocol: udp, port: 80}]"), ""},
+		{serviceDoc("gateway: g, address: 203.0.113.1, insideAddress: 10.0.0.1, ports: [{protocol: tcp, port: 65535}]"), ""},
+		{serviceDoc("gateway: g, address: '2001:db8::1', ports: [{protocol: tcp, port: 80}]"), ""},
+		{serviceDoc("gateway: g, address: '2001:db8::1', insideAddress: '2001:db8::1', ports: [{protocol: tcp, port: 80}]"), ""},
+		{serviceDoc("gateway: g, address: '2001:db8::1', insideAddress: 'fd00::1', ports: [{protocol: tcp, port: 80}]"), "spec.insideAddress"},
+		{serviceDoc("gateway: g, address: '2001:db8::1', insideAddress: 10.0.0.1, ports: [{protocol: tcp, port: 80}]"), "spec.insideAddress"},
+		{serviceDoc("gateway: g, address: 203.0.113.1, insideAddress: 169.254.169.254, ports: [{protocol: tcp, port: 80}]"), "spec.insideAddress"},
+		{serviceDoc("address: 203.0.113.1, ports: [{protocol: tcp, port: 80}]"), "spec.gateway"},
+		{serviceDoc("gateway: g, ports: [{protocol: tcp, port: 80}]"), "spec.address"},
+		{serviceDoc("gateway: g, address: 127.0.0.1, ports: [{protocol: tcp, port: 80}]"), "spec.address"},
+		{serviceDoc("gateway: g, address: 224.0.0.1, ports: [{protocol: tcp, port: 80}]"), "spec.address"},
+		{serviceDoc("gateway: g, address: 255.255.255.255, ports: [{protocol: tcp, port: 80}]"), "spec.address"},
+		{serviceDoc("gateway: g, address: '::1', ports: [{protocol: tcp, port: 80}]"), "spec.address"},
+		{serviceDoc("gateway: g, address: 'ff02::1', ports: [{protocol: tcp, port: 80}]"), "spec.address"},
+		{serviceDoc("gateway: g, address: 203.0.113.1"), "spec.ports"},
+		{serviceDoc("gateway: g, address: 203.0.113.1, ports: [" + many(65, "{protocol: tcp, port: 1#}") + "]"), "spec.ports"},
+		{serviceDoc("gateway: g, address: 203.0.113.1, ports: [{protocol: icmp, port: 80}]"), "spec.ports[0].protocol"},
+		{serviceDoc("gateway: g, address: 203.0.113.1, ports: [{protocol: tcp, port: 0}]"), "spec.ports[0].port"},
+		{serviceDoc("gateway: g, address: 203.0.113.1, ports: [{protocol: tcp, port: 80}, {protocol: tcp, port: 80}]"), "spec.ports[1]"},
 	} {
 		err := Validate(decodeOne(t, tc.doc))
 		var inv *InvalidError
