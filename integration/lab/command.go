@@ -57,6 +57,13 @@ func output(env []string, name string, args ...string) (string, error) {
 	return strings.TrimRight(out.String(), "\n"), nil
 }
 
+// commandIn is a program in a namespace.
+func commandIn(namespace string, args []string) *exec.Cmd {
+	cmd := exec.Command("ip", append([]string{"netns", "exec", namespace}, args...)...)
+	cmd.Env = os.Environ()
+	return cmd
+}
+
 // script runs lines of shell that end at the first failure.
 func script(lines ...string) error {
 	return run("sh", "-e", "-c", strings.Join(lines, "\n"))

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Send sends an Ethernet frame from the workload's interface, whatever it says.
-func (w *Workload) Send(frame []byte) error {
-	return Inside(w.Namespace(), func() error {
+// Send sends an Ethernet frame from a machine's eth0, whatever it says.
+func Send(from Machine, frame []byte) error {
+	return Inside(from.Namespace(), func() error {
 		ifc, err := net.InterfaceByName("eth0")
 		if err != nil {
 			return err
@@ -25,15 +25,15 @@ func (w *Workload) Send(frame []byte) error {
 	})
 }
 
-// Sniffer sees the frames that come to a workload, whoever they are for. It is not
+// Sniffer sees the frames that come to a machine, whoever they are for. It is not
 // safe for concurrent use.
 type Sniffer struct{ fd int }
 
-// Sniff starts to listen; frames are kept from now on, as many as the socket's
+// Sniff starts to listen at a machine's eth0; frames are kept from now on, as many as the socket's
 // buffer holds. Close must be called.
-func (w *Workload) Sniff() (*Sniffer, error) {
+func Sniff(at Machine) (*Sniffer, error) {
 	s := &Sniffer{fd: -1}
-	return s, Inside(w.Namespace(), func() (err error) {
+	return s, Inside(at.Namespace(), func() (err error) {
 		ifc, err := net.InterfaceByName("eth0")
 		if err != nil {
 			return err
@@ -75,7 +75,7 @@ func (s *Sniffer) Next(timeout time.Duration, wanted func(frame []byte) bool) ([
 		if err != nil {
 			return nil, fmt.Errorf("reading frames: %w", err)
 		}
-		// What the workload itself sends passes here as well.
+		// What the machine itself sends passes here as well.
 		if l, ok := from.(*unix.SockaddrLinklayer); ok && l.Pkttype == unix.PACKET_OUTGOING {
 			continue
 		}

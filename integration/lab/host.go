@@ -49,9 +49,6 @@ func (h *Host) env() []string {
 // VTEP's address on its way to the underlay, and the ids and the manager.
 func (h *Host) up(manager string) error {
 	ns, net, port := h.Namespace(), h.lab.namespace("net"), h.Name
-	if err := os.MkdirAll(h.dir(), 0o700); err != nil {
-		return err
-	}
 	if err := script(
 		"ip netns add "+ns,
 		fmt.Sprintf("ip -n %s link set lo up", ns),
@@ -63,25 +60,11 @@ func (h *Host) up(manager string) error {
 		fmt.Sprintf("ip -n %s link set ul0 up", ns),
 		fmt.Sprintf("ip netns exec %s ethtool -K ul0 tx off >/dev/null", ns),
 		fmt.Sprintf("ip netns exec %s ethtool -K %s tx off >/dev/null", net, port),
-		fmt.Sprintf("ovsdb-tool create %s %s", h.file("conf.db"), schemaFile),
 	); err != nil {
 		return err
 	}
-	if err := h.StartOVSDB(); err != nil {
-		return err
-	}
-	version, err := switchVersion()
-	if err != nil {
-		return err
-	}
-	if _, err := h.Vsctl("--no-wait", "init", "--", "set", "Open_vSwitch", ".",
-		"external_ids:system-id="+h.SystemID(), "external_ids:hostname="+h.SystemID(),
-		"external_ids:dovetail-encap-ip="+h.VTEP().String(), "external_ids:dovetail-datapath-type=netdev",
-		"ovs_version="+version, // as ovs-ctl sets it
-		"other_config:n-handler-threads=1", "other_config:n-revalidator-threads=1"); err != nil {
-		return err
-	}
-	if err := h.StartSwitch(); err != nil {
+	if err := h.start("external_ids:system-id="+h.SystemID(), "external_ids:hostname="+h.SystemID(),
+		"external_ids:dovetail-encap-ip="+h.VTEP().String(), "external_ids:dovetail-datapath-type=netdev"); err != nil {
 		return err
 	}
 	if _, err := h.Vsctl("add-br", "br-ex", "--", "set", "bridge", "br-ex", "datapath_type=netdev", "fail_mode=standalone",
@@ -91,8 +74,33 @@ func (h *Host) up(manager string) error {
 	if err := h.addressVTEP(); err != nil {
 		return err
 	}
-	_, err = h.Vsctl("set-manager", manager)
+	_, err := h.Vsctl("set-manager", manager)
 	return err
+}
+
+// start starts Open vSwitch in the host's namespace, with a new database that has
+// the settings in its Open_vSwitch row.
+func (h *Host) start(settings ...string) error {
+	if err := os.MkdirAll(h.dir(), 0o700); err != nil {
+		return err
+	}
+	if err := run("ovsdb-tool", "create", h.file("conf.db"), schemaFile); err != nil {
+		return err
+	}
+	if err := h.StartOVSDB(); err != nil {
+		return err
+	}
+	version, err := switchVersion()
+	if err != nil {
+		return err
+	}
+	args := append([]string{"--no-wait", "init", "--", "set", "Open_vSwitch", ".",
+		"ovs_version=" + version, // as ovs-ctl sets it
+		"other_config:n-handler-threads=1", "other_config:n-revalidator-threads=1"}, settings...)
+	if _, err := h.Vsctl(args...); err != nil {
+		return err
+	}
+	return h.StartSwitch()
 }
 
 // switchVersion is that of Open vSwitch on this machine.
@@ -235,9 +243,5 @@ func (h *Host) Tool(program string, args ...string) *exec.Cmd {
 
 // CutUnderlay takes the host's underlay link away, or gives it back.
 func (h *Host) CutUnderlay(cut bool) error {
-	to := "up"
-	if cut {
-		to = "down"
-	}
-	return run("ip", "-n", h.lab.namespace("net"), "link", "set", h.Name, to)
+	return setLink(h.lab.namespace("net"), h.Name, cut)
 }

@@ -4,15 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
+	"os/exec"
 	"path/filepath"
 	"runtime"
-	"time"
 
 	"github.com/vishvananda/netns"
 )
+
+// Machine is where programs run and sockets are: a workload, a machine outside, or a
+// host.
+type Machine interface {
+	Namespace() string
+	Command(args ...string) *exec.Cmd
+}
 
 // Inside runs f with the calling thread in a namespace. Sockets that f makes stay
 // there; goroutines that it starts do not.
@@ -49,66 +55,31 @@ func Listen(namespace string, at netip.AddrPort) (ln net.Listener, err error) {
 	return ln, err
 }
 
-// Dial opens a TCP connection from inside a namespace.
-func Dial(ctx context.Context, namespace string, to netip.AddrPort) (c net.Conn, err error) {
-	err = Inside(namespace, func() (err error) {
+// Dial opens a TCP connection from a machine. A local address that is not the zero
+// AddrPort is where it comes from; port 0 is any. The connection may be used by any
+// goroutine, and is the caller's to close.
+func Dial(ctx context.Context, from Machine, to, local netip.AddrPort) (net.Conn, error) {
+	var d net.Dialer
+	if local.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(local)
+	}
+	return dial(ctx, &d, from, "tcp", to)
+}
+
+// DialUDP is Dial for UDP.
+func DialUDP(ctx context.Context, from Machine, to, local netip.AddrPort) (net.Conn, error) {
+	var d net.Dialer
+	if local.IsValid() {
+		d.LocalAddr = net.UDPAddrFromAddrPort(local)
+	}
+	return dial(ctx, &d, from, "udp", to)
+}
+
+func dial(ctx context.Context, d *net.Dialer, from Machine, network string, to netip.AddrPort) (c net.Conn, err error) {
+	err = Inside(from.Namespace(), func() (err error) {
 		// Numbers need no resolver and no second try, which would run on other threads.
-		c, err = new(net.Dialer).DialContext(ctx, "tcp", to.String())
+		c, err = d.DialContext(ctx, network, to.String())
 		return err
 	})
 	return c, err
-}
-
-// TCP opens a connection from w to an address of another workload, which listens
-// for it, and sends bytes both ways.
-func (w *Workload) TCP(to *Workload, addr netip.Addr, timeout time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	ln, err := Listen(to.Namespace(), netip.AddrPortFrom(addr, 0))
-	if err != nil {
-		return fmt.Errorf("listening at %s: %w", addr, err)
-	}
-	answered := make(chan error, 1)
-	go func() { answered <- answer(ctx, ln) }()
-	c, err := Dial(ctx, w.Namespace(), ln.Addr().(*net.TCPAddr).AddrPort())
-	if err == nil {
-		err = greet(ctx, c)
-	}
-	_ = ln.Close()
-	other := <-answered
-	if err != nil {
-		return err // the other side has no connection for the same reason
-	}
-	return other
-}
-
-func greet(ctx context.Context, c net.Conn) error {
-	defer func() { _ = c.Close() }()
-	if err := limit(ctx, c); err != nil {
-		return err
-	}
-	if _, err := c.Write([]byte("hello")); err != nil {
-		return err
-	}
-	_, err := io.ReadFull(c, make([]byte, len("hello")))
-	return err
-}
-
-// answer sends back what the first connection says.
-func answer(ctx context.Context, ln net.Listener) error {
-	c, err := ln.Accept()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = c.Close() }()
-	if err := limit(ctx, c); err != nil {
-		return err
-	}
-	_, err = io.CopyN(c, c, int64(len("hello")))
-	return err
-}
-
-func limit(ctx context.Context, c net.Conn) error {
-	end, _ := ctx.Deadline()
-	return c.SetDeadline(end)
 }

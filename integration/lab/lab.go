@@ -1,5 +1,6 @@
 // Package lab builds hosts with Open vSwitch in network namespaces of one
-// machine, and workloads attached to them, as a container runtime would.
+// machine, workloads attached to them, as a container runtime would, and a world
+// outside: a switch that hosts can be cabled to, machines and routers.
 //
 // It owns the namespaces and interfaces of a lab, which carry its name, and the
 // processes that it starts in them, whose ids it writes down. A lab outlives the
@@ -7,7 +8,7 @@
 // pair by which a controller in the root namespace reaches the hosts.
 //
 // It never configures what the controller is to configure: a host knows its
-// ids and its manager, no more.
+// ids, its manager and its physical networks, no more.
 package lab
 
 import (

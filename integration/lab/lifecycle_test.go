@@ -41,7 +41,7 @@ func TestSideBySide(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if c, err := Dial(ctx, a.Host("h1").Namespace(), netip.AddrPortFrom(b.Host("h1").VTEP(), 22)); err == nil {
+	if c, err := Dial(ctx, a.Host("h1"), netip.AddrPortFrom(b.Host("h1").VTEP(), 22), netip.AddrPort{}); err == nil {
 		_ = c.Close()
 		t.Error("a host reaches one of another lab")
 	}
@@ -62,7 +62,9 @@ func TestKilledLab(t *testing.T) {
 		name string
 		wait func(name string) bool
 	}{
-		{"complete", func(name string) bool { return len(namespaces("dv-"+name+"-w1")) == 1 && ownPort(name) }},
+		{"complete", func(name string) bool {
+			return len(namespaces("dv-"+name+"-w1")) == 1 && ownPort(name) && outsideThere(name)
+		}},
 		{"while it is made", func(name string) bool { return len(namespaces("dv-"+name+"-h1")) == 1 }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -101,11 +103,26 @@ func toBeKilled(name string) {
 	if err == nil {
 		_, err = l.Attach(l.Host("h1"), AttachConfig{InterfaceID: "t/e", MAC: "02:00:00:00:00:01"})
 	}
+	if err == nil {
+		err = l.Host("h1").MapBridge("ext")
+	}
+	if err == nil {
+		_, err = l.Outside(OutsideConfig{Name: "far", VLAN: 7, Underlay: true})
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	select {}
+}
+
+func outsideThere(name string) bool {
+	l, err := Open(name)
+	if err != nil {
+		return false
+	}
+	o, err := l.FindOutside("far")
+	return err == nil && o.Command("ip", "link", "show", "ul0").Run() == nil
 }
 
 func ownPort(name string) bool {

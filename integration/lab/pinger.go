@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Ping sends echo requests until one is answered, or ctx ends.
-func (w *Workload) Ping(ctx context.Context, to netip.Addr) error {
-	p, err := w.NewPinger(to, 100*time.Millisecond)
+// Ping sends echo requests from a machine until one is answered, or ctx ends.
+func Ping(ctx context.Context, from Machine, to netip.Addr) error {
+	p, err := NewPinger(from, to, 100*time.Millisecond)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (w *Workload) Ping(ctx context.Context, to netip.Addr) error {
 	case <-p.heard:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("%s does not reach %s: %w", w.ID, to, ctx.Err())
+		return fmt.Errorf("%s does not reach %s: %w", from.Namespace(), to, ctx.Err())
 	}
 }
 
@@ -49,10 +49,10 @@ type Pinger struct {
 
 var pingerID atomic.Uint32
 
-// NewPinger starts a pinger. Stop must be called.
-func (w *Workload) NewPinger(to netip.Addr, interval time.Duration) (*Pinger, error) {
+// NewPinger starts a pinger on a machine. Stop must be called.
+func NewPinger(from Machine, to netip.Addr, interval time.Duration) (*Pinger, error) {
 	p := &Pinger{to: to, id: uint16(os.Getpid()) ^ uint16(pingerID.Add(1)*7919), stop: make(chan struct{}), heard: make(chan struct{}), seen: map[uint16]bool{}}
-	err := Inside(w.Namespace(), func() (err error) {
+	err := Inside(from.Namespace(), func() (err error) {
 		family, proto := unix.AF_INET, unix.IPPROTO_ICMP
 		if to.Is6() {
 			family, proto = unix.AF_INET6, unix.IPPROTO_ICMPV6
@@ -61,7 +61,7 @@ func (w *Workload) NewPinger(to netip.Addr, interval time.Duration) (*Pinger, er
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("opening a raw socket in %s: %w", w.Namespace(), err)
+		return nil, fmt.Errorf("opening a raw socket in %s: %w", from.Namespace(), err)
 	}
 	if err := unix.SetsockoptTimeval(p.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 50_000}); err != nil {
 		return nil, errors.Join(err, unix.Close(p.fd))

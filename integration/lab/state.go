@@ -16,7 +16,16 @@ type state struct {
 	Hosts     []string          `json:"hosts"`
 	Prefix    string            `json:"prefix,omitempty"` // of the hosts' system-ids
 	Workloads map[string]*Entry `json:"workloads"`        // by interface id
+	Outside   outside           `json:"outside,omitzero"`
 	Owner     *process          `json:"owner,omitempty"`
+}
+
+// outside is what is written down of the world outside. Its switches are made when
+// something is plugged into them.
+type outside struct {
+	Switch   bool                    `json:"switch,omitempty"` // complete
+	Rack     bool                    `json:"rack,omitempty"`   // complete
+	Machines map[string]OutsideEntry `json:"machines,omitempty"`
 }
 
 // Entry is what is written down of a workload.
@@ -49,13 +58,16 @@ func readState(name string) (s state, err error) {
 	if s.Workloads == nil {
 		s.Workloads = map[string]*Entry{}
 	}
+	if s.Outside.Machines == nil {
+		s.Outside.Machines = map[string]OutsideEntry{}
+	}
 	return s, nil
 }
 
-// update changes what is written down of workloads; the rest never changes. Another process may have changed it since it
+// update changes what is written down of workloads and the world outside; the rest never changes. Another process may have changed it since it
 // was read, as when several workloads are attached at once, so it is read anew, and
 // locked until it is written. If change fails it must have changed nothing.
-func (l *Lab) update(change func(workloads map[string]*Entry) error) error {
+func (l *Lab) update(change func(s *state) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	unlock, err := lockFile(filepath.Join(l.dir(), "state.lock"))
@@ -74,8 +86,8 @@ func (l *Lab) update(change func(workloads map[string]*Entry) error) error {
 			fresh.Workloads[id] = known
 		}
 	}
-	l.state.Workloads = fresh.Workloads
-	if err := change(l.state.Workloads); err != nil {
+	l.state.Workloads, l.state.Outside = fresh.Workloads, fresh.Outside
+	if err := change(&l.state); err != nil {
 		return err
 	}
 	return l.save()

@@ -1,13 +1,14 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 )
 
 // AttachConfig says what a workload is like: what a container runtime would know.
@@ -45,17 +46,17 @@ func (l *Lab) enter(host *Host, cfg AttachConfig) (*Workload, error) {
 	for _, a := range cfg.Addresses {
 		w.entry.Addresses = append(w.entry.Addresses, a.Addr().String())
 	}
-	return w, l.update(func(workloads map[string]*Entry) error {
-		if e := workloads[cfg.InterfaceID]; e != nil {
+	return w, l.update(func(s *state) error {
+		if e := s.Workloads[cfg.InterfaceID]; e != nil {
 			return fmt.Errorf("%s is attached already, to host %s", cfg.InterfaceID, e.Host)
 		}
 		n := 1
-		for _, e := range workloads {
+		for _, e := range s.Workloads {
 			n = max(n, e.Number+1)
 		}
 		w.entry.Number, w.entry.Port = n, fmt.Sprintf("w%d", n)
 		w.entry.Namespace = l.namespace(w.entry.Port)
-		workloads[cfg.InterfaceID] = w.entry
+		s.Workloads[cfg.InterfaceID] = w.entry
 		return nil
 	})
 }
@@ -104,7 +105,7 @@ func (w *Workload) MoveTo(to *Host) error {
 	); err != nil {
 		return err
 	}
-	if err := w.lab.update(func(map[string]*Entry) error {
+	if err := w.lab.update(func(*state) error {
 		w.entry.Host, w.entry.Port = to.Name, port
 		return nil
 	}); err != nil {
@@ -124,8 +125,8 @@ func (w *Workload) Detach() error {
 	if slices.Contains(namespaces(ns), ns) {
 		errs = append(errs, removeLink(ns), deleteNamespace(ns))
 	}
-	return errors.Join(append(errs, w.lab.update(func(workloads map[string]*Entry) error {
-		delete(workloads, w.ID)
+	return errors.Join(append(errs, w.lab.update(func(s *state) error {
+		delete(s.Workloads, w.ID)
 		return nil
 	}))...)
 }
@@ -172,8 +173,28 @@ func (w *Workload) Port() string { return w.Entry().Port }
 func (w *Workload) MAC() string { return w.Entry().MAC }
 
 // Command is a program in the workload's namespace.
-func (w *Workload) Command(args ...string) *exec.Cmd {
-	cmd := exec.Command("ip", append([]string{"netns", "exec", w.Namespace()}, args...)...)
-	cmd.Env = os.Environ()
-	return cmd
+func (w *Workload) Command(args ...string) *exec.Cmd { return commandIn(w.Namespace(), args) }
+
+// Ping is the function Ping, from the workload.
+func (w *Workload) Ping(ctx context.Context, to netip.Addr) error {
+	if err := Ping(ctx, w, to); err != nil {
+		return fmt.Errorf("workload %s: %w", w.ID, err)
+	}
+	return nil
 }
+
+// NewPinger starts a pinger in the workload. Stop must be called.
+func (w *Workload) NewPinger(to netip.Addr, interval time.Duration) (*Pinger, error) {
+	return NewPinger(w, to, interval)
+}
+
+// TCP is the function TCP, from the workload.
+func (w *Workload) TCP(to Machine, addr netip.Addr, timeout time.Duration) error {
+	return TCP(w, to, addr, timeout)
+}
+
+// Send sends an Ethernet frame from the workload, whatever it says.
+func (w *Workload) Send(frame []byte) error { return Send(w, frame) }
+
+// Sniff starts to listen at the workload: see the function Sniff.
+func (w *Workload) Sniff() (*Sniffer, error) { return Sniff(w) }
