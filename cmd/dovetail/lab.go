@@ -44,7 +44,7 @@ func newLabCmd(a *app) *cobra.Command {
 	}
 	c.PersistentFlags().StringVar(&l.name, "name", cmp.Or(os.Getenv("DOVETAIL_LAB"), defaultLab), "name of the lab; several can be up at once ($DOVETAIL_LAB)")
 	_ = c.RegisterFlagCompletionFunc("name", completeLab)
-	c.AddCommand(l.up(), l.attach(), l.detach(), l.exec(), l.tool("ofctl", "ovs-ofctl", "dump-flows"), l.tool("vsctl", "ovs-vsctl", "show"),
+	c.AddCommand(l.up(), l.attach(), l.detach(), l.outside(), l.mapBridge(), l.exec(), l.tool("ofctl", "ovs-ofctl", "dump-flows"), l.tool("vsctl", "ovs-vsctl", "show"),
 		l.tool("appctl", "ovs-appctl", "dpctl/dump-flows"), l.list(), l.down())
 	return c
 }
@@ -52,11 +52,12 @@ func newLabCmd(a *app) *cobra.Command {
 func (l *labApp) exec() *cobra.Command {
 	return commandArgs(&cobra.Command{
 		Use:   "exec NAME -- COMMAND [ARG ...]",
-		Short: "Run a command in a workload (TENANT/ENDPOINT) or on a host (hN)",
+		Short: "Run a command in a workload (TENANT/ENDPOINT), on a host (hN) or on a machine outside (outside/NAME)",
 		Example: "  dovetail lab exec acme/web1 -- ping -c 3 10.0.0.12\n" +
-			"  dovetail lab exec h1 -- ip addr",
+			"  dovetail lab exec h1 -- ip addr\n" +
+			"  dovetail lab exec outside/client -- ping -c 3 198.51.100.1",
 		Args:              arguments(2, "NAME", "COMMAND..."),
-		ValidArgsFunction: l.completeFirst(labHosts, labWorkloads),
+		ValidArgsFunction: l.completeFirst(labHosts, labWorkloads, labOutside),
 		RunE: func(_ *cobra.Command, args []string) error {
 			lb, err := lab.Open(l.name)
 			if err != nil {
@@ -69,11 +70,11 @@ func (l *labApp) exec() *cobra.Command {
 				}
 				return l.run(h.Command(args[1:]...))
 			}
-			w, err := lb.Workload(args[0])
+			m, err := machine(lb, args[0])
 			if err != nil {
 				return err
 			}
-			return l.run(w.Command(args[1:]...))
+			return l.run(m.Command(args[1:]...))
 		},
 	})
 }

@@ -122,18 +122,22 @@ func (l *labApp) realized(ctx context.Context, tenant, name, host string, wait t
 func (l *labApp) detach() *cobra.Command {
 	return &cobra.Command{
 		Use:               "detach TENANT/ENDPOINT",
-		Short:             "Remove a workload",
-		Example:           "  dovetail lab detach acme/web1",
+		Short:             "Remove a workload, or a machine outside (outside/NAME)",
+		Example:           "  dovetail lab detach acme/web1\n  dovetail lab detach outside/client",
 		Args:              arguments(1, "TENANT/ENDPOINT"),
-		ValidArgsFunction: l.completeFirst(labWorkloads),
+		ValidArgsFunction: l.completeFirst(labWorkloads, labOutside),
 		RunE: func(_ *cobra.Command, args []string) error {
 			lb, err := lab.Open(l.name)
 			if err != nil {
 				return err
 			}
-			w, err := lb.Workload(args[0])
+			m, err := machine(lb, args[0])
 			if err != nil {
 				return err
+			}
+			w, ok := m.(*lab.Workload)
+			if !ok {
+				return l.removeOutside(m.(*lab.Outside))
 			}
 			host := w.Host().SystemID()
 			if err := w.Detach(); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,15 @@ func completeLab(*cobra.Command, []string, string) ([]string, cobra.ShellCompDir
 func labHosts(lb *lab.Lab) []string { return hostNames(lb) }
 
 func labWorkloads(lb *lab.Lab) []string { return workloadsOn(lb, "") }
+
+func labOutside(lb *lab.Lab) []string {
+	var names []string
+	for name := range lb.Outsides() {
+		names = append(names, outsidePrefix+name)
+	}
+	slices.Sort(names)
+	return names
+}
 
 // completeFirst completes the first argument.
 func (l *labApp) completeFirst(sources ...func(*lab.Lab) []string) cobra.CompletionFunc {

@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -15,7 +17,7 @@ import (
 func (l *labApp) list() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "Show labs, their hosts and workloads, and whether all of their processes run",
+		Short:   "Show labs, their hosts, workloads and machines outside, and whether all of their processes run",
 		Example: "  dovetail lab list",
 		Args:    arguments(0),
 		RunE: func(*cobra.Command, []string) error {
@@ -40,9 +42,48 @@ func (l *labApp) list() *cobra.Command {
 					fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", name, host.SystemID(), host.VTEP(), hostState(host.Missing()), cmp.Or(strings.Join(workloadsOn(lb, h), ", "), "-"))
 				}
 			}
-			return tw.Flush()
+			if err := tw.Flush(); err != nil {
+				return err
+			}
+			return l.listOutside(names)
 		},
 	}
+}
+
+// listOutside shows the machines outside of labs that have some.
+func (l *labApp) listOutside(labs []string) error {
+	tw := tabwriter.NewWriter(l.out, 0, 0, 3, ' ', 0)
+	some := false
+	for _, name := range labs {
+		lb, err := lab.Open(name)
+		if err != nil {
+			continue // it was shown as broken
+		}
+		machines := lb.Outsides()
+		for _, machine := range slices.Sorted(maps.Keys(machines)) {
+			if !some {
+				fmt.Fprintln(tw, "\nLAB\tOUTSIDE\tVLAN\tMANAGEMENT\tADDRESSES")
+				some = true
+			}
+			fmt.Fprintln(tw, outsideLine(lb, machines[machine]))
+		}
+	}
+	return tw.Flush()
+}
+
+func outsideLine(lb *lab.Lab, e lab.OutsideEntry) string {
+	vlan, management := "-", "-"
+	if e.VLAN != 0 {
+		vlan = strconv.Itoa(e.VLAN)
+	}
+	if o, err := lb.FindOutside(e.Name); err == nil && e.Underlay {
+		management = o.ManagementAddress().String()
+	}
+	var addresses []string
+	for _, a := range e.Addresses {
+		addresses = append(addresses, a.String())
+	}
+	return strings.Join([]string{lb.Name, e.Name, vlan, management, cmp.Or(strings.Join(addresses, ", "), "-")}, "\t")
 }
 
 // hostState says what a host has not that it should have.

@@ -1,8 +1,16 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/dovetail-sdn/dovetail/integration/lab"
 )
 
 func TestWithBridge(t *testing.T) {
@@ -47,6 +55,13 @@ func TestLabArguments(t *testing.T) {
 		"lab up --name Not/Good":                  "1 to 8 lower-case letters and digits",
 		"lab exec acme/web1 --name nolab -- true": "lab up --name nolab",
 		"lab attach web1 --name nolab":            "write TENANT/NAME",
+		"lab exec outside/x --name nolab -- true": "lab up --name nolab",
+		"lab outside x --address 198.51.100.1":    `--address: "198.51.100.1" is no address with its prefix length; write it like 198.51.100.10/24`,
+		"lab outside x --gateway here":            `--gateway: "here" is no address`,
+		"lab outside x --name nolab":              "lab up --name nolab",
+		"lab outside":                             "NAME is missing; for example: dovetail lab outside client",
+		"lab map h1":                              "PHYSNET is missing; for example: dovetail lab map h1 internet",
+		"lab map h1 internet --name nolab":        "lab up --name nolab",
 		"lab down --name ../etc":                  "1 to 8 lower-case letters and digits",
 	} {
 		a := &app{in: strings.NewReader(""), out: new(strings.Builder), err: new(strings.Builder)}
@@ -54,6 +69,42 @@ func TestLabArguments(t *testing.T) {
 		root.SetArgs(strings.Fields(args))
 		if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("dovetail %s: %v, and not %q", args, err, want)
+		}
+	}
+}
+
+// Scripts with a lab of their own, made by the commands themselves.
+func TestLabCommands(t *testing.T) {
+	if err := lab.Preflight(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lab.Sweep(); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/lab",
+		Setup: func(env *testscript.Env) error {
+			name := fmt.Sprintf("c%05x%02x", os.Getpid()&0xfffff, scripts.Add(1)&0xff)
+			env.Setenv("DOVETAIL_LAB", name)
+			env.Setenv("OWNER", strconv.Itoa(os.Getpid()))
+			env.Defer(func() {
+				if err := lab.Down(name); err != nil {
+					t.Errorf("removing the lab: %v", err)
+				}
+			})
+			return nil
+		},
+	})
+}
+
+// scripts counts labs, for their names.
+var scripts atomic.Int32
+
+// Every command of the lab explains itself with an example.
+func TestLabCommandsHaveExamples(t *testing.T) {
+	for _, c := range newLabCmd(&app{}).Commands() {
+		if c.Short == "" || !strings.Contains(c.Example, "dovetail lab "+c.Name()) {
+			t.Errorf("dovetail lab %s: no help or no examples", c.Name())
 		}
 	}
 }
