@@ -5,8 +5,8 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # package:program, or package:/file where it has no program.
 run=(openvswitch-switch:ovs-vswitchd iproute2:ip ethtool:ethtool iputils-ping:ping procps:sysctl)
-# The race detector needs a C compiler.
-test=(curl:curl gcc:gcc libc6-dev:/usr/include/stdlib.h)
+# The race detector needs a C compiler; FRR is the BGP router of scenarios.
+test=(curl:curl gcc:gcc libc6-dev:/usr/include/stdlib.h frr:/usr/lib/frr/bgpd)
 bench=(ovn-central:ovn-northd ovn-host:ovn-controller iperf3:iperf3 python3:python3)
 
 want=("${run[@]}")

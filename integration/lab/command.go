@@ -41,7 +41,13 @@ func run(name string, args ...string) error {
 
 // output runs a program with more environment and returns what it prints.
 func output(env []string, name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
+	return outputContext(context.Background(), env, name, args...)
+}
+
+// outputContext is output, until ctx ends.
+func outputContext(ctx context.Context, env []string, name string, args ...string) (string, error) {
+	parent := ctx
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.WaitDelay = time.Second
@@ -49,7 +55,9 @@ func output(env []string, name string, args ...string) (string, error) {
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
+		if parent.Err() != nil {
+			err = context.Cause(parent)
+		} else if ctx.Err() != nil {
 			err = fmt.Errorf("no end after %s", commandTime)
 		}
 		return out.String(), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, strings.TrimSpace(errOut.String()))
