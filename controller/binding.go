@@ -177,6 +177,7 @@ func (c *Controller) place(e *endpoint, b *topology.Binding) {
 		c.dirty.flood[hostNet{h, e.net}] = true
 	}
 	c.dirty.remote[e] = true
+	c.endpointMoved(e)
 	switch {
 	case b == nil:
 		c.event(topology.EventUnbound, e.key, old.Host, fmt.Sprintf("port %s is gone from host %s", old.Port, old.Host))

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -14,6 +15,9 @@ import (
 // so that a new follower of a feed gets the newest state at once. It returns the
 // bindings to be stored.
 func (c *Controller) flush() []*endpoint {
+	for h := range c.dirty.plans {
+		c.dirty.outside[h] = c.dirty.outside[h] || len(c.model.gateways) > 0 || len(h.gateways) > 0
+	}
 	d := c.dirty
 	c.dirty = newDirty()
 	for h := range d.base {
@@ -31,9 +35,12 @@ func (c *Controller) flush() []*endpoint {
 	for n := range d.members {
 		c.compileMembers(n)
 	}
+	c.flushOutside(d)
 	for r := range d.routers {
 		c.compileRouter(r)
 	}
+	maps.Copy(d.plans, c.dirty.plans)
+	clear(c.dirty.plans)
 	grown := map[*host][]*follow{}
 	for h := range d.plans {
 		grown[h] = c.plan(h)
@@ -42,11 +49,35 @@ func (c *Controller) flush() []*endpoint {
 	for o := range d.phases {
 		c.dirty.phases[o] = true
 	}
+	maps.Copy(c.dirty.routes, d.routes)
 	stored := make([]*endpoint, 0, len(d.bindings))
 	for e := range d.bindings {
 		stored = append(stored, e)
 	}
 	return stored
+}
+
+// flushOutside compiles what leads outside. Groups come before the flows that use them.
+func (c *Controller) flushOutside(d dirty) {
+	for f := range d.floats {
+		c.compileFloat(f)
+	}
+	maps.Copy(d.outside, c.dirty.outside) // hosts that a floating IP has come to or left
+	clear(c.dirty.outside)
+	for h, needed := range d.outside {
+		if needed && c.model.hosts[h.key.Name] == h {
+			c.compileOutside(h)
+		}
+	}
+	for x := range d.externals {
+		c.compileExternal(x)
+	}
+	for g := range d.gateways {
+		c.compileGateway(g)
+	}
+	for r := range d.attached {
+		c.compileAttached(r)
+	}
 }
 
 // awaitPlans has the objects that made hosts follow more feeds wait for those that
@@ -77,6 +108,14 @@ func (c *Controller) awaitPlans(d dirty, grown map[*host][]*follow) {
 		for _, n := range r.nets {
 			for h := range n.hosts {
 				await(&r.object, n, h)
+			}
+		}
+	}
+	for o, routers := range d.awaiting {
+		for _, r := range routers {
+			c.await(o, r.feed)
+			for f := range r.parts {
+				c.await(o, f)
 			}
 		}
 	}
@@ -151,14 +190,6 @@ func (c *Controller) compileMembers(n *network) {
 	slices.SortFunc(m.SharedMACs, func(a, b topology.MAC) int { return slices.Compare(a[:], b[:]) })
 	m.SharedMACs = slices.Compact(m.SharedMACs)
 	c.set(&n.object, n.feed, pipeline.Network(n.spec, m))
-}
-
-func (c *Controller) compileRouter(r *router) {
-	nets := make([]*topology.Network, len(r.nets))
-	for i, n := range r.nets {
-		nets[i] = n.spec
-	}
-	c.set(&r.object, r.feed, pipeline.Router(r.spec, nets))
 }
 
 // set makes flows the object's whole part of a feed, and has the object wait for

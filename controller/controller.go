@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/dovetail-sdn/dovetail/ofctrl"
 	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/ovsdb"
 	"github.com/dovetail-sdn/dovetail/topology"
 	"github.com/dovetail-sdn/dovetail/topology/store"
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +26,8 @@ type Intent interface {
 	Bind(ctx context.Context, changes []store.BindingChange) error
 	RegisterHost(ctx context.Context, name string, a topology.HostAllocation) (*topology.Host, error)
 	Watch(ctx context.Context) (*store.Watcher, error)
+	Neighbours(ctx context.Context) (map[string]map[netip.Addr]topology.MAC, error)
+	KeepNeighbours(ctx context.Context, external string, known map[netip.Addr]topology.MAC) error
 }
 
 // Switches is the OpenFlow server as the controller needs it; *ofctrl.Server is one.
@@ -32,6 +36,12 @@ type Switches interface {
 	Forget(dpid uint64)
 	Acked(dpid uint64, f *ofctrl.Feed) (seq uint64, ok bool)
 	PacketOut(dpid uint64, inPort uint32, actions []openflow.Action, data []byte) error
+}
+
+// Hosts are the OVSDB sessions as the controller needs them; *ovsdb.Server is one.
+type Hosts interface {
+	// SetLinks has a host provisioned with other links, if it is connected.
+	SetLinks(host string, l ovsdb.Links)
 }
 
 // Config is what a Controller needs.
@@ -55,6 +65,7 @@ type Controller struct {
 	target   func(local net.Addr) string
 	now      func() time.Time
 	switches Switches
+	hosts    Hosts
 
 	events  eventLog
 	inbox   inbox
@@ -68,8 +79,12 @@ type Controller struct {
 	lingering map[*host]bool   // hosts that keep feeds until removals are acknowledged
 	probing   map[pair]*probe
 	proved    map[pair]time.Time
-	revision  int64 // of the intent in the feeds
-	behind    map[chan struct{}]int64
+	// announcing are the floating IPs that have moved.
+	announcing map[*floating]*announcement
+	remembered map[string]neighbourTable // of before the start, by external network
+	forgotten  []string                  // external networks that are no more
+	revision   int64                     // of the intent in the feeds
+	behind     map[chan struct{}]int64
 }
 
 // New makes a controller. Run must be called with the switches before anything
@@ -79,7 +94,7 @@ func New(cfg Config) *Controller {
 		intent: cfg.Intent, log: cfg.Log, metrics: newMetrics(cfg.Metrics), target: cfg.OpenFlowTarget, now: cfg.Now,
 		inbox: newInbox(), loaded: make(chan struct{}), stopped: make(chan struct{}),
 		model: newModel(), dirty: newDirty(), sweep: map[*follow]bool{}, lingering: map[*host]bool{},
-		probing: map[pair]*probe{}, proved: map[pair]time.Time{}, behind: map[chan struct{}]int64{},
+		probing: map[pair]*probe{}, proved: map[pair]time.Time{}, announcing: map[*floating]*announcement{}, behind: map[chan struct{}]int64{},
 	}
 	c.inbox.ackedBy = c.acked
 	if c.now == nil {
@@ -94,17 +109,22 @@ func New(cfg Config) *Controller {
 func (c *Controller) Loaded() <-chan struct{} { return c.loaded }
 
 // Run is the control loop; it ends with ctx.
-func (c *Controller) Run(ctx context.Context, switches Switches) error {
+func (c *Controller) Run(ctx context.Context, switches Switches, hosts Hosts) error {
 	defer close(c.stopped)
-	c.switches = switches
+	c.switches, c.hosts = switches, hosts
+	var err error
+	if c.remembered, err = c.intent.Neighbours(ctx); err != nil {
+		return err
+	}
 	w, err := c.intent.Watch(ctx)
 	if err != nil {
 		return fmt.Errorf("watching the intent: %w", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	keeper := newKeeper(c.intent, c.log)
+	keeper, rememberer := newKeeper(c.intent, c.log), newRememberer(c.intent, c.log)
 	g.Go(func() error { keeper.run(ctx); return nil })
-	g.Go(func() error { return c.loop(ctx, w, keeper) })
+	g.Go(func() error { rememberer.run(ctx); return nil })
+	g.Go(func() error { return c.loop(ctx, w, keeper, rememberer) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -115,7 +135,7 @@ func (c *Controller) Run(ctx context.Context, switches Switches) error {
 // and how long a lost wake-up could delay anything.
 const housekeeping = time.Second
 
-func (c *Controller) loop(ctx context.Context, w *store.Watcher, keeper *keeper) error {
+func (c *Controller) loop(ctx context.Context, w *store.Watcher, keeper *keeper, rememberer *rememberer) error {
 	timer := time.NewTimer(housekeeping)
 	defer timer.Stop()
 	lastKept := c.now()
@@ -150,10 +170,11 @@ func (c *Controller) loop(ctx context.Context, w *store.Watcher, keeper *keeper)
 		if now := c.now(); now.Sub(lastKept) >= housekeeping {
 			lastKept = now
 			c.keepHouse()
+			rememberer.keep(c.changedNeighbours())
 		}
 		keeper.keep(c.toStore(c.flush()))
 		c.settleAll()
-		next := c.sendProbes()
+		next := earliest(c.sendProbes(), c.tendNeighbours(), c.sendAnnouncements())
 		c.metrics.flushSeconds.Observe(time.Since(began).Seconds())
 		c.mu.Unlock()
 
@@ -163,6 +184,16 @@ func (c *Controller) loop(ctx context.Context, w *store.Watcher, keeper *keeper)
 		}
 		timer.Reset(wait)
 	}
+}
+
+// earliest of some times, where the zero time means never.
+func earliest(times ...time.Time) (first time.Time) {
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
 }
 
 // settleAll moves acknowledgements, and with them phases.
@@ -194,6 +225,15 @@ func (c *Controller) keepHouse() {
 		}
 	}
 	c.renewProbes()
+	for _, g := range c.model.gateways {
+		c.lanesMoved(g)
+		for r := range g.routers {
+			c.unsettledObject(&r.object)
+		}
+		for f := range g.floats {
+			c.unsettledObject(&f.object)
+		}
+	}
 	bound := 0
 	for _, h := range c.model.hosts {
 		bound += len(h.endpoints)

@@ -145,12 +145,8 @@ func (c *Controller) PacketIn(dpid uint64, pkt openflow.PacketIn) {
 	}
 	pkt.Fields, pkt.Data = slices.Clone(pkt.Fields), bytes.Clone(pkt.Data)
 	c.inbox.postPacket(func() {
-		port, frame, ok := pipeline.ICMPError(pkt)
-		if !ok {
-			return
-		}
-		if err := c.switches.PacketOut(dpid, openflow.PortController, []openflow.Action{openflow.Output{Port: port}}, frame); err == nil {
-			c.metrics.icmpErrors.Inc()
+		if h := c.model.byDPID[dpid]; h != nil {
+			c.packetArrived(h, pkt)
 		}
 	})
 }
@@ -244,7 +240,17 @@ func (c *Controller) HostSeen(ctx context.Context, info ovsdb.HostInfo) (ovsdb.A
 		}
 		c.dirty.phases[&h.object] = true
 	})
-	return ovsdb.Assignment{DatapathID: obj.Allocated.DatapathID, Controller: c.target(info.Local)}, nil
+	return ovsdb.Assignment{DatapathID: obj.Allocated.DatapathID, Controller: c.target(info.Local), Links: c.linksOf(info.SystemID)}, nil
+}
+
+// linksOf are the links that a host's gateways need.
+func (c *Controller) linksOf(name string) ovsdb.Links {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if h := c.model.hosts[name]; h != nil {
+		return h.wanted
+	}
+	return ovsdb.Links{}
 }
 
 func (c *Controller) hasRoom(name string) bool {
@@ -279,9 +285,6 @@ func (c *Controller) HostPorts(name string, ports []ovsdb.Port) {
 	c.onHost(name, func(h *host) { c.portsReported(h, ports) })
 }
 
-// HostLinks implements ovsdb.Handler.
-func (c *Controller) HostLinks(string, []ovsdb.LinkState) {}
-
 // HostRepaired implements ovsdb.Handler.
 func (c *Controller) HostRepaired(name, what string) {
 	c.metrics.repairs.Inc()
@@ -307,7 +310,14 @@ func (c *Controller) HostGone(name string, err error) {
 			c.metrics.hosts.WithLabelValues("ovsdb").Dec()
 			c.event(topology.EventHostDown, h.key, name, fmt.Sprintf("the OVSDB session ended: %v", err))
 		}
+		h.links = nil
 		h.problem = "" // the next session says again what is wrong
 		c.dirty.phases[&h.object] = true
 	})
+}
+
+// HostLinks implements ovsdb.Handler.
+func (c *Controller) HostLinks(name string, links []ovsdb.LinkState) {
+	links = slices.Clone(links)
+	c.onHost(name, func(h *host) { c.linksReported(h, links) })
 }

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/dovetail-sdn/dovetail/topology"
@@ -25,6 +26,8 @@ func (c *Controller) hostChanged(before, after *topology.Host) {
 			nets:      map[*network]int{},
 			unproved:  map[*host]*probe{},
 			refusals:  map[*object]bool{},
+			gateways:  map[*gateway]bool{},
+			externals: map[*external]bool{},
 			awaySince: c.now(),
 		}
 		h.since = c.now()
@@ -47,6 +50,10 @@ func (c *Controller) hostChanged(before, after *topology.Host) {
 			c.dirty.members[n] = true
 		}
 		c.probeAgain(h)
+	}
+	if before == nil || old.Allocated.EncapIP != after.Allocated.EncapIP || old.Allocated.ID != after.Allocated.ID ||
+		!maps.Equal(old.Allocated.BridgeMappings, after.Allocated.BridgeMappings) {
+		c.hostOutsideChanged(h)
 	}
 	c.dirty.phases[&h.object] = true
 }
@@ -79,6 +86,14 @@ func (c *Controller) hostRemoved(h *host) {
 	delete(c.model.hosts, h.key.Name)
 	delete(c.dirty.plans, h)
 	delete(c.dirty.base, h)
+	delete(c.dirty.outside, h)
+	for _, g := range c.model.gateways {
+		delete(g.hosts, h)
+		if g.names(h.key.Name) {
+			c.gatewayDirty(g)
+			c.dirty.phases[&g.object] = true
+		}
+	}
 	c.finish(&h.object)
 }
 
@@ -119,6 +134,10 @@ func (c *Controller) networkChanged(before, after *topology.Network) {
 	c.dirty.phases[&n.object] = true
 	if n.router != nil {
 		c.dirty.routers[n.router] = true
+		c.dirty.attached[n.router] = true
+		for e := range n.endpoints {
+			c.endpointMoved(e) // its floating IP goes by the MTU
+		}
 	}
 	if old != nil && !slices.Equal(old.Allocated.Subnets, after.Allocated.Subnets) {
 		// Whether a network has IPv6 decides about link-local addresses.
@@ -132,6 +151,9 @@ func (c *Controller) routerChanged(before, after *topology.Router) {
 	if after == nil {
 		r := c.model.routers[before.Key()]
 		c.join(r, nil)
+		c.attach(r, nil)
+		c.compileAttached(r)
+		delete(c.dirty.attached, r)
 		delete(c.model.routers, before.Key())
 		delete(c.dirty.routers, r)
 		c.remove(&r.object, r.feed)
@@ -150,6 +172,7 @@ func (c *Controller) routerChanged(before, after *topology.Router) {
 		}
 	}
 	c.join(r, nets)
+	c.attach(r, after)
 	c.dirty.routers[r] = true
 	c.dirty.phases[&r.object] = true
 }
@@ -165,6 +188,13 @@ func (c *Controller) join(r *router, nets []*network) {
 	}
 	for _, n := range nets {
 		n.router = r
+	}
+	for _, list := range [][]*network{r.nets, nets} {
+		for _, n := range list {
+			for e := range n.endpoints {
+				c.endpointMoved(e)
+			}
+		}
 	}
 	r.nets = nets
 	c.replan(nets)
@@ -202,6 +232,7 @@ func (c *Controller) endpointChanged(before, after *topology.Endpoint) {
 		c.dirty.members[e.net] = true
 	}
 	c.dirty.local[e], c.dirty.remote[e] = true, true
+	c.endpointMoved(e)
 	c.dirty.phases[&e.object] = true
 	c.rebind(e)
 }

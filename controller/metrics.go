@@ -10,6 +10,8 @@ type metrics struct {
 	fragments     prometheus.Counter
 	compileErrors prometheus.Counter
 	icmpErrors    prometheus.Counter
+	strays        prometheus.Counter
+	exhausted     prometheus.Counter
 	drift         *prometheus.CounterVec
 	repairs       prometheus.Counter
 	hosts         *prometheus.GaugeVec
@@ -25,6 +27,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "dovetail_compile_errors_total", Help: "Fragments that had no wire form; any is a defect."}),
 		icmpErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "dovetail_icmp_errors_total", Help: "ICMP errors written for routers."}),
+		strays: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "dovetail_snat_strays_reset_total", Help: "TCP connections from outside that no gateway host knew, and that were reset."}),
+		exhausted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "dovetail_snat_exhausted_total", Help: "Packets dropped because no port was left to translate their source to, as far as switches told: they are metered."}),
 		drift: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dovetail_drift_repaired_total", Help: "Flows, groups and meters that somebody else changed and that were put right."}, []string{"kind"}),
 		repairs: prometheus.NewCounter(prometheus.CounterOpts{
@@ -40,7 +46,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		m.drift.WithLabelValues(string(kind)) // 0 is a value too
 	}
 	if r != nil {
-		r.MustRegister(m.fragments, m.compileErrors, m.icmpErrors, m.drift, m.repairs, m.hosts, m.endpoints, m.flushSeconds)
+		r.MustRegister(m.fragments, m.compileErrors, m.icmpErrors, m.strays, m.exhausted, m.drift, m.repairs, m.hosts, m.endpoints, m.flushSeconds)
 	}
 	return m
 }

@@ -19,6 +19,10 @@ type model struct {
 	networks  map[topology.Key]*network
 	routers   map[topology.Key]*router
 	endpoints map[topology.Key]*endpoint
+	externals map[topology.Key]*external
+	gateways  map[topology.Key]*gateway
+	floats    map[topology.Key]*floating
+	services  map[topology.Key]*service
 	// byInterface finds the endpoint of an iface-id.
 	byInterface map[string]*endpoint
 	// claims are all ports that hosts report, by iface-id, whether or not there is
@@ -38,6 +42,10 @@ func newModel() model {
 		networks:    map[topology.Key]*network{},
 		routers:     map[topology.Key]*router{},
 		endpoints:   map[topology.Key]*endpoint{},
+		externals:   map[topology.Key]*external{},
+		gateways:    map[topology.Key]*gateway{},
+		floats:      map[topology.Key]*floating{},
+		services:    map[topology.Key]*service{},
 		byInterface: map[string]*endpoint{},
 		claims:      map[string][]claim{},
 		removed:     map[topology.Key]*object{},
@@ -64,6 +72,14 @@ type host struct {
 	refusals map[*object]bool
 	// unproved are the probes of tunnels from here that were not answered yet.
 	unproved map[*host]*probe
+
+	gateways  map[*gateway]bool  // whose groups it has
+	externals map[*external]bool // that it has ports of
+	wanted    ovsdb.Links        // what its gateways need
+	// links are the last report of its tunnels to gateway hosts, by their numbers, and
+	// linkDown since when they are waited for.
+	links    map[uint32]ovsdb.LinkState
+	linkDown map[uint32]time.Time
 }
 
 func (h *host) vtep() netip.Addr { return h.spec.Allocated.EncapIP }
@@ -84,6 +100,12 @@ type router struct {
 	spec *topology.Router
 	feed *follow
 	nets []*network
+	// exits are the gateways that it is connected to; parts the feeds of theirs that it is in.
+	exits map[*gateway]bool
+	parts map[*follow]bool
+	// exhausted is when it had no port left, at a gateway.
+	exhausted   time.Time
+	exhaustedBy string
 }
 
 // endpoint is one attachment.
@@ -91,9 +113,10 @@ type endpoint struct {
 	object
 	spec    *topology.Endpoint
 	net     *network
-	binding *topology.Binding // where it is; nil while nowhere
-	host    *host             // of the binding
-	localOn *host             // the host whose feed has its local fragment
+	binding *topology.Binding  // where it is; nil while nowhere
+	host    *host              // of the binding
+	floats  map[*floating]bool // that stand for it
+	localOn *host              // the host whose feed has its local fragment
 	// mismatch says that the port has another MAC than the endpoint.
 	mismatch string
 }

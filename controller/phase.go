@@ -132,6 +132,18 @@ func (c *Controller) judge(o *object) (topology.Phase, string) {
 			}
 		case topology.KindHost:
 			return c.judgeHost(c.model.hosts[o.key.Name])
+		case topology.KindGateway:
+			if phase, reason := c.judgeGateway(c.model.gateways[o.key]); phase != topology.PhaseRealized {
+				return phase, reason
+			}
+		case topology.KindRouter:
+			if phase, reason := c.judgeExits(c.model.routers[o.key]); phase != topology.PhaseRealized {
+				return phase, reason
+			}
+		case topology.KindFloatingIP:
+			if phase, reason := c.judgeFloat(c.model.floats[o.key]); phase != topology.PhaseRealized {
+				return phase, reason
+			}
 		}
 	}
 	for _, n := range o.needs {

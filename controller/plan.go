@@ -33,6 +33,21 @@ func (c *Controller) plan(h *host) []*follow {
 	for n := range h.nets {
 		domain(n, want)
 	}
+	for x := range h.externals {
+		want[x.feed] = true
+	}
+	for g := range h.gateways {
+		if !c.carries(g, h) {
+			continue
+		}
+		want[g.feed] = true
+		for r := range g.routers {
+			want[r.feed] = true
+			for _, n := range r.nets {
+				domain(n, want)
+			}
+		}
+	}
 	var added []*follow
 	for f := range want {
 		if !h.follows[f] {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dovetail-sdn/dovetail/openflow"
 	"github.com/dovetail-sdn/dovetail/pipeline"
+	"github.com/dovetail-sdn/dovetail/topology"
 )
 
 // This file proves tunnels. A userspace datapath drops packets to a VTEP whose
@@ -116,9 +117,12 @@ func (c *Controller) probeArrived(to *host, id uint64) {
 	}
 }
 
-func (c *Controller) unsettled(e *endpoint) {
-	if e.phase != "realized" {
-		c.dirty.phases[&e.object] = true
+func (c *Controller) unsettled(e *endpoint) { c.unsettledObject(&e.object) }
+
+// unsettledObject has an object looked at that may have become realized.
+func (c *Controller) unsettledObject(o *object) {
+	if o.phase != topology.PhaseRealized {
+		c.dirty.phases[o] = true
 	}
 }
 

@@ -26,9 +26,6 @@ func vxlanOverhead(outerIPv4 bool) int {
 func (c *Controller) Status(key topology.Key) topology.Status {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if withoutFlows(key.Kind) {
-		return topology.Status{Phase: topology.PhaseFailed, Reason: noFlows}
-	}
 	o := c.object(key)
 	if o == nil {
 		return topology.Status{Phase: topology.PhasePending, Reason: "the controller has not seen it yet"}
@@ -49,16 +46,15 @@ func (c *Controller) Status(key topology.Key) topology.Status {
 		s.Warnings = c.mtuWarnings(c.model.networks[key])
 	case topology.KindHost:
 		s.Connected = connected(c.model.hosts[key.Name])
+	case topology.KindRouter:
+		s.Warnings = c.routerWarnings(c.model.routers[key])
+	case topology.KindGateway:
+		s.Lanes = c.laneStatus(c.model.gateways[key])
+		s.Warnings = c.gatewayWarnings(c.model.gateways[key])
+	case topology.KindExternalNetwork:
+		s.Warnings = c.hopWarnings(c.model.externals[key])
 	}
 	return s
-}
-
-// noFlows is why objects of some kinds cannot be realized.
-const noFlows = "this version makes no flows for gateways, external networks, floating IPs and services yet"
-
-// withoutFlows says whether the controller makes nothing of a kind.
-func withoutFlows(k topology.Kind) bool {
-	return k == topology.KindExternalNetwork || k == topology.KindGateway || k == topology.KindFloatingIP || k == topology.KindService
 }
 
 // object finds what all kinds have; a deleted object counts while it lasts.
@@ -85,6 +81,22 @@ func (c *Controller) object(key topology.Key) *object {
 		if h := m.hosts[key.Name]; h != nil {
 			return &h.object
 		}
+	case topology.KindExternalNetwork:
+		if x := m.externals[key]; x != nil {
+			return &x.object
+		}
+	case topology.KindGateway:
+		if g := m.gateways[key]; g != nil {
+			return &g.object
+		}
+	case topology.KindFloatingIP:
+		if f := m.floats[key]; f != nil {
+			return &f.object
+		}
+	case topology.KindService:
+		if s := m.services[key]; s != nil {
+			return &s.object
+		}
 	}
 	return m.removed[key]
 }
@@ -109,6 +121,26 @@ func (c *Controller) feedsOf(key topology.Key) map[*follow]bool {
 	case topology.KindHost:
 		if h := m.hosts[key.Name]; h != nil {
 			feeds[h.feed] = true
+		}
+	case topology.KindExternalNetwork:
+		if x := m.externals[key]; x != nil {
+			feeds[x.feed] = true
+		}
+	case topology.KindGateway:
+		if g := m.gateways[key]; g != nil {
+			feeds[g.feed] = true
+		}
+	case topology.KindFloatingIP:
+		if f := m.floats[key]; f != nil && f.on != nil {
+			feeds[f.on] = true
+		}
+	case topology.KindService:
+		if s := m.services[key]; s != nil {
+			for r := range s.gw.routers {
+				if r.key.Tenant == key.Tenant {
+					feeds[r.feed] = true
+				}
+			}
 		}
 	}
 	return feeds
@@ -247,6 +279,18 @@ func (c *Controller) ResolveCookie(cookie uint64) []topology.Key {
 	}
 	for k := range c.model.endpoints {
 		check(k)
+	}
+	for k := range c.model.externals {
+		check(k)
+	}
+	for k := range c.model.gateways {
+		check(k)
+	}
+	for k := range c.model.floats {
+		check(k)
+	}
+	for _, h := range c.model.hosts {
+		check(h.key)
 	}
 	slices.SortFunc(keys, func(a, b topology.Key) int { return strings.Compare(a.String(), b.String()) })
 	return keys

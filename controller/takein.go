@@ -35,7 +35,8 @@ func rank(ev store.Event) int {
 	if ev.BindingBefore != nil || ev.BindingAfter != nil {
 		return 10
 	}
-	order := []topology.Kind{topology.KindHost, topology.KindTenant, topology.KindNetwork, topology.KindEndpoint, topology.KindRouter}
+	order := []topology.Kind{topology.KindHost, topology.KindTenant, topology.KindExternalNetwork, topology.KindGateway,
+		topology.KindNetwork, topology.KindEndpoint, topology.KindRouter, topology.KindFloatingIP, topology.KindService}
 	if ev.After != nil {
 		return slices.Index(order, ev.After.Key().Kind)
 	}
@@ -68,6 +69,18 @@ func (c *Controller) takeInEvent(ev store.Event) {
 	case *topology.Endpoint:
 		before, after := both[*topology.Endpoint](ev)
 		c.endpointChanged(before, after)
+	case *topology.ExternalNetwork:
+		before, after := both[*topology.ExternalNetwork](ev)
+		c.externalChanged(before, after)
+	case *topology.Gateway:
+		before, after := both[*topology.Gateway](ev)
+		c.gatewayChanged(before, after)
+	case *topology.FloatingIP:
+		before, after := both[*topology.FloatingIP](ev)
+		c.floatingChanged(before, after)
+	case *topology.Service:
+		before, after := both[*topology.Service](ev)
+		c.serviceChanged(before, after)
 	}
 }
 

@@ -9,12 +9,17 @@ import (
 )
 
 // ICMPError writes the ICMP error that a router owes for a packet that the
-// icmp-error table sent up: the frame, and the port of the endpoint that gets it.
-// ok is false when none is owed.
-func ICMPError(pkt openflow.PacketIn) (port uint32, frame []byte, ok bool) {
+// icmp-error table sent up: the frame, and what sends it to the endpoint or, about a
+// packet from outside, back there. ok is false when none is owed.
+func ICMPError(pkt openflow.PacketIn) (frame []byte, a []openflow.Action, ok bool) {
 	in, found := field(pkt.Fields, openflow.InPort)
 	if !found || len(pkt.Data) < 14 {
-		return 0, nil, false
+		return nil, nil, false
+	}
+	mac, a := GatewayMAC, actions(openflow.Output{Port: binary.BigEndian.Uint32(in.Value[:4])})
+	if ext, _ := field(pkt.Fields, RegExternal); ext.Value != [16]byte{} {
+		mac = [6]byte(pkt.Data)
+		a = actions(set(outside(binary.BigEndian.Uint32(ext.Value[:4]))), openflow.Resubmit{Table: TableWire})
 	}
 	reason, _ := field(pkt.Fields, RegICMP)
 	code := binary.BigEndian.Uint32(reason.Value[:4])
@@ -23,8 +28,8 @@ func ICMPError(pkt openflow.PacketIn) (port uint32, frame []byte, ok bool) {
 		source, _ := field(pkt.Fields, RegSource4)
 		src = netip.AddrFrom4([4]byte(source.Value[:4]))
 	}
-	frame, ok = packet.ICMPError(pkt.Data, src, uint8(code>>8), uint8(code), 0, GatewayMAC, [6]byte(pkt.Data[6:]))
-	return binary.BigEndian.Uint32(in.Value[:4]), frame, ok
+	frame, ok = packet.ICMPError(pkt.Data, src, uint8(code>>8), uint8(code), code>>16, mac, [6]byte(pkt.Data[6:]))
+	return frame, a, ok
 }
 
 // field finds a field of a match.

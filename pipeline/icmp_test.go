@@ -37,10 +37,10 @@ func packetOf(t testing.TB, l ...gopacket.SerializableLayer) []byte {
 
 func TestICMPErrorForIPv4(t *testing.T) {
 	in := ipv4Packet(t, 1400)
-	port, frame, ok := ICMPError(openflow.PacketIn{
+	frame, out, ok := ICMPError(openflow.PacketIn{
 		Fields: openflow.Match{openflow.InPort.Uint(10), RegICMP.Uint(11 << 8), RegSource4.Uint(0x0a000001)}, Data: in})
-	if !ok || port != 10 {
-		t.Fatalf("ok %v, port %d", ok, port)
+	if want := "output:10"; !ok || openflow.ActionsString(out) != want {
+		t.Fatalf("ok %v, %s, want %s", ok, openflow.ActionsString(out), want)
 	}
 	p := gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.Default)
 	ip, _ := p.NetworkLayer().(*layers.IPv4)
@@ -59,9 +59,27 @@ func TestICMPErrorForIPv4(t *testing.T) {
 	}
 }
 
+// About a packet from outside the error goes back there, and says which MTU fits.
+func TestICMPErrorToOutside(t *testing.T) {
+	in := ipv4Packet(t, 1480)
+	frame, out, ok := ICMPError(openflow.PacketIn{
+		Fields: openflow.Match{openflow.InPort.Uint(61000), RegICMP.Uint(1450<<16 | 3<<8 | 4), RegSource4.Uint(0xcb007102), RegExternal.Uint(externalBit | 7)}, Data: in})
+	if want := "set_field:0x1000007->reg0,resubmit(,56)"; !ok || openflow.ActionsString(out) != want {
+		t.Fatalf("ok %v, %s, want %s", ok, openflow.ActionsString(out), want)
+	}
+	p := gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.Default)
+	icmp, _ := p.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4)
+	if icmp == nil || icmp.TypeCode != layers.CreateICMPv4TypeCode(3, 4) || icmp.Seq != 1450 {
+		t.Errorf("%v", p)
+	}
+	if !bytes.Equal(frame[:6], in[6:12]) || !bytes.Equal(frame[6:12], in[:6]) {
+		t.Errorf("MACs %x, of the packet %x", frame[:12], in[:12])
+	}
+}
+
 func TestICMPErrorForIPv6(t *testing.T) {
 	in := ipv6Packet(t, 1400)
-	_, frame, ok := ICMPError(openflow.PacketIn{
+	frame, _, ok := ICMPError(openflow.PacketIn{
 		Fields: openflow.Match{openflow.InPort.Uint(10), RegICMP.Uint(3 << 8), openflow.Reg8.Uint(0xfd000001), openflow.Reg11.Uint(1)}, Data: in})
 	if !ok {
 		t.Fatal("no answer")
@@ -120,7 +138,7 @@ func FuzzPackets(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, port, reason uint32) {
 		pkt := openflow.PacketIn{Data: data, Fields: openflow.Match{
 			openflow.InPort.Uint(uint64(port)), RegICMP.Uint(uint64(reason)), RegSource4.Uint(1), openflow.Reg8.Uint(1)}}
-		if _, out, ok := ICMPError(pkt); ok && len(out) > 14+1280 {
+		if out, _, ok := ICMPError(pkt); ok && len(out) > 14+1280 {
 			t.Errorf("an error of %d bytes", len(out))
 		}
 		ProbeID(pkt)

@@ -19,6 +19,7 @@ const (
 	EventRepaired     EventType = "repaired"      // drift on a switch or in a host's OVSDB was repaired
 	EventConflict     EventType = "conflict"      // two hosts claim one endpoint
 	EventHostRejected EventType = "host-rejected" // a host was refused
+	EventLaneMoved    EventType = "lane-moved"    // a gateway's lane went to another host
 )
 
 // Event is one thing that happened, in words and as data.

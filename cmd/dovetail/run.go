@@ -82,7 +82,7 @@ func runController(ctx context.Context, o controllerOptions) error {
 	}
 
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return ctl.Run(ctx, switches) })
+	g.Go(func() error { return ctl.Run(ctx, switches, hosts) })
 	g.Go(func() error { return rest.Serve(ctx, listeners.rest, handler, o.RESTTLS) })
 	g.Go(func() error {
 		select {

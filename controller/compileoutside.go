@@ -1,0 +1,336 @@
+package controller
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/ovsdb"
+	"github.com/dovetail-sdn/dovetail/pipeline"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// This file compiles what leads outside.
+
+func compareNames(a, b string) int { return strings.Compare(a, b) }
+
+// mapped says whether a host has a bridge to the external network.
+func (x *external) mapped(h *host) bool {
+	_, ok := h.spec.Allocated.BridgeMappings[x.spec.Spec.PhysicalNetwork]
+	return ok
+}
+
+// carriers are the hosts that can carry the gateway.
+func (c *Controller) carriers(g *gateway) map[string]*host {
+	list := map[string]*host{}
+	for _, gh := range g.spec.Spec.Hosts {
+		if h := c.model.hosts[gh.Name]; h != nil && h.vtep().IsValid() && g.ext.mapped(h) {
+			list[gh.Name] = h
+		}
+	}
+	return list
+}
+
+func (c *Controller) carries(g *gateway, h *host) bool { return c.carriers(g)[h.key.Name] == h }
+
+// uses are the gateways that a host sends to or carries.
+func (c *Controller) uses(h *host) map[*gateway]bool {
+	list := map[*gateway]bool{}
+	for n := range h.nets {
+		if n.router != nil {
+			maps.Copy(list, n.router.exits)
+		}
+	}
+	for _, g := range c.model.gateways {
+		if g.names(h.key.Name) && c.carries(g, h) {
+			list[g] = true
+			// It routes for the routers that are connected, and so leaves by all their gateways.
+			for r := range g.routers {
+				maps.Copy(list, r.exits)
+			}
+		}
+	}
+	return list
+}
+
+// compileOutside compiles what one host has of external networks and gateways: groups,
+// ports, and what shows that it lives.
+func (c *Controller) compileOutside(h *host) {
+	want := c.uses(h)
+	lanes := []pipeline.LaneHere{}
+	peers := map[*host]bool{}  // other hosts of what it carries
+	linked := map[*host]bool{} // whose liveness it goes by
+	exts := map[*external]bool{}
+	for g := range want {
+		carriers := c.carriers(g)
+		c.compileGroups(h, g, carriers)
+		for _, k := range carriers {
+			linked[k] = true
+		}
+		if carriers[h.key.Name] != h {
+			continue
+		}
+		exts[g.ext] = true
+		for i := range g.spec.Allocated.Lanes {
+			lanes = append(lanes, pipeline.LaneHere{Gateway: g.spec, Lane: i, External: g.ext.spec})
+		}
+		for _, k := range carriers {
+			peers[k] = true
+		}
+	}
+	for e := range h.endpoints {
+		for f := range e.floats {
+			if f.here == h {
+				exts[f.gw.ext] = true
+			}
+		}
+	}
+	c.connect(h, exts)
+	c.show(h, lanes, peers)
+	c.link(h, linked, len(lanes) > 0)
+	for g := range h.gateways {
+		if !want[g] {
+			delete(g.hosts, h)
+			c.set(&g.object, h.feed, nil)
+		}
+	}
+	h.gateways = want
+}
+
+func (c *Controller) compileGroups(h *host, g *gateway, carriers map[string]*host) {
+	view := map[string]pipeline.Carrier{}
+	for name, k := range carriers {
+		view[name] = pipeline.Carrier{Name: name, VTEP: k.vtep(), Link: ovsdb.LinkOFPort(k.spec.Allocated.ID)}
+	}
+	var entries []openflow.Entry
+	for _, group := range pipeline.GatewayGroups(g.spec, view, h.key.Name) {
+		e, err := openflow.EncodeGroup(group)
+		if err != nil {
+			c.log.Error().Err(err).Stringer("gateway", g.key).Msg("encoding a group")
+			c.metrics.compileErrors.Inc()
+			continue
+		}
+		entries = append(entries, e)
+	}
+	g.hosts[h] = true
+	c.setEntries(&g.object, h.feed, g.key.String(), entries)
+}
+
+// connect gives a host its ports of external networks.
+func (c *Controller) connect(h *host, exts map[*external]bool) {
+	ports := ovsdb.PatchOFPorts(h.spec.Allocated.BridgeMappings)
+	for x := range exts {
+		if port := ports[x.spec.Spec.PhysicalNetwork]; port != 0 {
+			c.set(&x.object, h.feed, pipeline.ExternalLocal(x.spec, port))
+		}
+	}
+	for x := range h.externals {
+		if !exts[x] {
+			c.set(&x.object, h.feed, nil)
+		}
+	}
+	if !maps.Equal(h.externals, exts) {
+		h.externals = exts
+		c.dirty.plans[h] = true
+	}
+}
+
+// show is what a host has that carries gateways.
+func (c *Controller) show(h *host, lanes []pipeline.LaneHere, peers map[*host]bool) {
+	if len(lanes) == 0 {
+		c.set(&h.object, h.feed, nil)
+		return
+	}
+	slices.SortFunc(lanes, func(a, b pipeline.LaneHere) int {
+		if n := compareNames(a.Gateway.Metadata.Name, b.Gateway.Metadata.Name); n != 0 {
+			return n
+		}
+		return a.Lane - b.Lane
+	})
+	var ports []uint32
+	for k := range peers {
+		if k != h {
+			ports = append(ports, ovsdb.LinkOFPort(k.spec.Allocated.ID))
+		}
+	}
+	slices.Sort(ports)
+	c.set(&h.object, h.feed, pipeline.GatewayHost(lanes, ports))
+}
+
+// link has the host provisioned with the tunnels whose liveness it goes by.
+func (c *Controller) link(h *host, to map[*host]bool, tick bool) {
+	links := ovsdb.Links{Tick: tick}
+	for k := range to {
+		if k != h {
+			links.Tunnels = append(links.Tunnels, ovsdb.Tunnel{ID: k.spec.Allocated.ID, Remote: k.vtep()})
+		}
+	}
+	slices.SortFunc(links.Tunnels, func(a, b ovsdb.Tunnel) int { return int(a.ID) - int(b.ID) })
+	if links.Tick == h.wanted.Tick && slices.Equal(links.Tunnels, h.wanted.Tunnels) {
+		return
+	}
+	h.wanted = links
+	if c.hosts != nil {
+		c.hosts.SetLinks(h.key.Name, links)
+	}
+	c.dirty.phases[&h.object] = true
+}
+
+func (c *Controller) compileExternal(x *external) {
+	c.set(&x.object, x.feed, pipeline.External(x.spec, x.hops))
+}
+
+func (c *Controller) compileGateway(g *gateway) {
+	c.set(&g.object, g.feed, pipeline.Gateway(g.spec, g.ext.spec))
+	var own []openflow.Flow
+	for _, l := range g.spec.Allocated.Lanes {
+		for _, a := range l.Addresses {
+			own = append(own, pipeline.OwnAddress(pipeline.ExternalNumber(g.ext.spec), a, l.MAC)...)
+		}
+	}
+	c.set(&g.object, g.ext.feed, own)
+}
+
+// attachments are a router's, at the gateways that are there.
+func (c *Controller) attachments(r *router) map[*gateway]*pipeline.Attachment {
+	list := map[*gateway]*pipeline.Attachment{}
+	for g := range r.exits {
+		at := r.spec.Attachment(g.key.Name)
+		if at == nil {
+			continue
+		}
+		list[g] = &pipeline.Attachment{Router: r.spec, At: *at, Gateway: g.spec, External: g.ext.spec, Networks: r.networks(), Services: c.servicesOf(r, g)}
+	}
+	return list
+}
+
+func (r *router) networks() []*topology.Network {
+	nets := make([]*topology.Network, len(r.nets))
+	for i, n := range r.nets {
+		nets[i] = n.spec
+	}
+	return nets
+}
+
+// compileAttached compiles a router's part of its gateways.
+func (c *Controller) compileAttached(r *router) {
+	parts := map[*follow][]openflow.Flow{}
+	for g, a := range c.attachments(r) {
+		parts[g.feed] = append(parts[g.feed], pipeline.AtGateway(a)...)
+		lane := g.spec.Allocated.Lanes[g.spec.Lane(r.spec.Allocated.ID)]
+		for _, addr := range a.At.Addresses {
+			parts[g.ext.feed] = append(parts[g.ext.feed], pipeline.OwnAddress(pipeline.ExternalNumber(g.ext.spec), addr, lane.MAC)...)
+		}
+	}
+	for f := range r.parts {
+		if parts[f] == nil {
+			c.set(&r.object, f, nil)
+		}
+	}
+	r.parts = map[*follow]bool{}
+	for f, flows := range parts {
+		r.parts[f] = true
+		c.set(&r.object, f, flows)
+	}
+}
+
+// compileRouter compiles a router's part for the hosts of its routing domain.
+func (c *Controller) compileRouter(r *router) {
+	flows := pipeline.Router(r.spec, r.networks())
+	if len(r.exits) > 0 {
+		flows = append(flows, pipeline.Inside(r.spec, r.networks())...)
+	}
+	for _, a := range c.attachments(r) {
+		flows = append(flows, pipeline.Exit(a)...)
+	}
+	c.set(&r.object, r.feed, flows)
+}
+
+// compileFloat puts a floating IP where it is translated.
+func (c *Controller) compileFloat(f *floating) {
+	view, here := c.viewFloat(f)
+	on := f.gw.feed
+	switch {
+	case len(view.Targets) == 0:
+		on = nil
+	case here != nil:
+		on = here.feed
+	}
+	var flows []openflow.Flow
+	if on != nil {
+		flows = pipeline.FloatingIP(view)
+	}
+	c.placeFloat(f, on, here, view.MAC)
+	if on == nil {
+		c.set(&f.object, f.gw.ext.feed, nil)
+		return
+	}
+	c.set(&f.object, on, flows)
+	c.set(&f.object, f.gw.ext.feed, pipeline.OwnAddress(pipeline.ExternalNumber(f.gw.ext.spec), view.Address, view.MAC))
+}
+
+// placeFloat moves a floating IP to a feed, or to nowhere.
+func (c *Controller) placeFloat(f *floating, on *follow, here *host, mac topology.MAC) {
+	if f.on != nil && f.on != on {
+		c.set(&f.object, f.on, nil)
+	}
+	if f.here != here {
+		for _, h := range []*host{f.here, here} {
+			if h != nil {
+				c.dirty.outside[h] = true
+			}
+		}
+	}
+	moved := on != nil && (f.on != on || f.mac != mac)
+	f.on, f.here, f.mac = on, here, mac
+	if moved {
+		c.announceFloat(f)
+	}
+}
+
+// viewFloat is a floating IP as the compiler wants it, and the host of its endpoint if
+// it is translated there: that must have a bridge to the external network.
+func (c *Controller) viewFloat(f *floating) (view pipeline.Floating, here *host) {
+	x := f.gw.ext
+	view = pipeline.Floating{Address: f.spec.Allocated.Address, External: x.spec, Sources: f.spec.Spec.Sources}
+	f.problem = ""
+	lane := -1
+	for _, t := range f.spec.Targets(func(k topology.Key) *topology.Endpoint {
+		if e := c.model.endpoints[k]; e != nil {
+			return e.spec
+		}
+		return nil
+	}) {
+		e := c.model.endpoints[t.Endpoint]
+		r := e.net.router
+		if r == nil || !r.exits[f.gw] || r.servicesOnly(f.gw) {
+			f.problem = "the network of " + e.key.String() + " has no router that is connected to gateway " + f.gw.key.Name
+			continue
+		}
+		if e.host == nil || !e.host.vtep().IsValid() {
+			f.problem = e.key.String() + " is not bound to a host"
+			continue
+		}
+		view.Targets = append(view.Targets, pipeline.Target{Target: t, Router: r.spec.Allocated.ID, At: *r.spec.Attachment(f.gw.key.Name), MTU: e.net.spec.Allocated.MTU})
+		if lane < 0 {
+			lane = f.gw.spec.Lane(r.spec.Allocated.ID)
+		}
+		if t.Protocol == "" && x.mapped(e.host) {
+			here = e.host
+		}
+	}
+	if len(view.Targets) == 0 {
+		return view, nil
+	}
+	view.Here, view.MAC = here != nil, pipeline.FloatingMAC(x.spec, view.Address)
+	if here == nil {
+		view.MAC, view.Gate = f.gw.spec.Allocated.Lanes[lane].MAC, pipeline.GroupID(f.gw.spec, lane, pipeline.GroupGate)
+	}
+	return view, here
+}
+
+func (r *router) servicesOnly(g *gateway) bool {
+	i := slices.IndexFunc(r.spec.Spec.Gateways, func(rg topology.RouterGateway) bool { return rg.Name == g.key.Name })
+	return i >= 0 && r.spec.Spec.Gateways[i].ServicesOnly
+}

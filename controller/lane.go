@@ -1,0 +1,224 @@
+package controller
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dovetail-sdn/dovetail/ovsdb"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// This file knows which host carries a lane, from what switches say of their tunnels.
+
+// linksReported takes in what a host says of its tunnels to gateway hosts.
+func (c *Controller) linksReported(h *host, links []ovsdb.LinkState) {
+	h.links = map[uint32]ovsdb.LinkState{}
+	for _, l := range links {
+		h.links[l.ID] = l
+	}
+	for g := range h.gateways {
+		c.lanesMoved(g)
+		for r := range g.routers {
+			c.dirty.phases[&r.object] = true
+		}
+		for f := range g.floats {
+			c.dirty.phases[&f.object] = true
+		}
+	}
+}
+
+// lanesMoved notes where the lanes of a gateway are now.
+func (c *Controller) lanesMoved(g *gateway) {
+	c.dirty.phases[&g.object] = true
+	active := c.activeHosts(g)
+	if g.active != nil && !slices.Equal(active, g.active) {
+		for i, name := range active {
+			if i < len(g.active) && name != g.active[i] {
+				c.event(topology.EventLaneMoved, g.key, name, laneText(g.spec.Allocated.Lanes[i], g.active[i], name))
+			}
+		}
+	}
+	g.active = active
+	c.dirty.routes[g.ext] = true
+}
+
+func laneText(l topology.Lane, from, to string) string {
+	if to == "" {
+		return fmt.Sprintf("nobody carries the lane of host %s: all hosts of the gateway are dead", l.Host)
+	}
+	return fmt.Sprintf("the lane of host %s went from %s to %s", l.Host, from, to)
+}
+
+// alive says whether packets pass a gateway host: those say so that have tunnels to
+// it. Where nobody has, its OpenFlow session must do.
+func (c *Controller) alive(k *host) bool {
+	said := false
+	for _, h := range c.model.hosts {
+		l, ok := h.links[k.spec.Allocated.ID]
+		if !ok || !h.ovsdbUp || !l.Known {
+			continue
+		}
+		if l.Up {
+			return true
+		}
+		said = true
+	}
+	return !said && k.openflowUp
+}
+
+// activeHosts are the hosts that carry the lanes now, "" for one that nobody carries.
+func (c *Controller) activeHosts(g *gateway) []string {
+	carriers := c.carriers(g)
+	active := make([]string, len(g.spec.Allocated.Lanes))
+	for i := range active {
+		for _, name := range g.spec.Order(i) {
+			if k := carriers[name]; k != nil && c.alive(k) {
+				active[i] = name
+				break
+			}
+		}
+	}
+	return active
+}
+
+func (c *Controller) laneStatus(g *gateway) []topology.LaneStatus {
+	if g == nil {
+		return nil
+	}
+	var list []topology.LaneStatus
+	for i, name := range c.activeHosts(g) {
+		list = append(list, topology.LaneStatus{Host: g.spec.Allocated.Lanes[i].Host, Active: name})
+	}
+	return list
+}
+
+// judgeGateway says whether packets pass the gateway.
+func (c *Controller) judgeGateway(g *gateway) (topology.Phase, string) {
+	if g == nil {
+		return topology.PhaseRealized, ""
+	}
+	carriers := c.carriers(g)
+	if len(carriers) == 0 {
+		return topology.PhasePending, "none of its hosts can carry it: " + strings.Join(c.gatewayWarnings(g), "; ")
+	}
+	for _, h := range sortedHosts(g.hosts) {
+		for _, name := range slices.Sorted(maps.Keys(carriers)) {
+			k := carriers[name]
+			if h == k || c.away(h) || !k.openflowUp {
+				continue
+			}
+			if l := h.links[k.spec.Allocated.ID]; !l.Up && !c.linkLost(h, k) {
+				return topology.PhasePending, fmt.Sprintf("waiting for host %s to see that gateway host %s lives", h.key.Name, name)
+			}
+		}
+	}
+	if n := c.unansweredHop(g.ext); n != nil && n.asked < askMost {
+		return topology.PhasePending, fmt.Sprintf("waiting for next hop %s to say its MAC", n.addr)
+	}
+	return topology.PhaseRealized, ""
+}
+
+// linkPatience is how long a tunnel may take to show that it lives before that is a
+// warning, and nothing waits for it any more.
+const linkPatience = 10 * time.Second
+
+// linkLost says whether a link has been down for so long that nobody waits for it.
+func (c *Controller) linkLost(h, k *host) bool {
+	since, ok := h.linkDown[k.spec.Allocated.ID]
+	if !ok {
+		if h.linkDown == nil {
+			h.linkDown = map[uint32]time.Time{}
+		}
+		h.linkDown[k.spec.Allocated.ID] = c.now()
+		return false
+	}
+	return c.now().Sub(since) > linkPatience
+}
+
+// unansweredHop is a configured next hop that has not answered, while none of its IP
+// version has.
+func (c *Controller) unansweredHop(x *external) *neighbour {
+	for _, a := range []*neighbour{x.neighbours[x.hops.IPv4], x.neighbours[x.hops.IPv6]} {
+		if a != nil && !a.known() {
+			return a
+		}
+	}
+	return nil
+}
+
+// gatewayWarnings are what is wrong with single hosts, and with next hops.
+func (c *Controller) gatewayWarnings(g *gateway) []string {
+	if g == nil {
+		return nil
+	}
+	var w []string
+	for _, gh := range g.spec.Spec.Hosts {
+		h := c.model.hosts[gh.Name]
+		switch {
+		case h == nil:
+			w = append(w, fmt.Sprintf("host %s has not registered", gh.Name))
+		case !h.vtep().IsValid():
+			w = append(w, fmt.Sprintf("host %s has no VTEP address", gh.Name))
+		case !g.ext.mapped(h):
+			w = append(w, fmt.Sprintf("host %s has no bridge to physical network %s: run there: ovs-vsctl set Open_vSwitch . external_ids:dovetail-bridge-mappings=%s:BRIDGE",
+				gh.Name, g.ext.spec.Spec.PhysicalNetwork, g.ext.spec.Spec.PhysicalNetwork))
+		case !c.alive(h):
+			w = append(w, fmt.Sprintf("host %s is dead", gh.Name))
+		}
+	}
+	return append(w, c.hopWarnings(g.ext)...)
+}
+
+func (c *Controller) hopWarnings(x *external) []string {
+	if x == nil {
+		return nil
+	}
+	var w []string
+	for _, s := range x.spec.Spec.Subnets {
+		for _, a := range s.NextHops {
+			if n := x.neighbours[a]; n != nil && n.asked > askMissed {
+				w = append(w, fmt.Sprintf("next hop %s does not answer", a))
+			}
+		}
+	}
+	return w
+}
+
+func sortedHosts(set map[*host]bool) []*host {
+	list := slices.Collect(maps.Keys(set))
+	slices.SortFunc(list, func(a, b *host) int { return compareNames(a.key.Name, b.key.Name) })
+	return list
+}
+
+// judgeExits says whether packets pass all gateways of a router.
+func (c *Controller) judgeExits(r *router) (topology.Phase, string) {
+	if r == nil {
+		return topology.PhaseRealized, ""
+	}
+	for g := range r.exits {
+		if phase, reason := c.judgeGateway(g); phase != topology.PhaseRealized {
+			return phase, "gateway " + g.key.Name + ": " + reason
+		}
+	}
+	return topology.PhaseRealized, ""
+}
+
+func (c *Controller) judgeFloat(f *floating) (topology.Phase, string) {
+	switch {
+	case f == nil:
+		return topology.PhaseRealized, ""
+	case f.spec.Spec.Endpoint == "" && len(f.spec.Spec.Ports) == 0:
+		return topology.PhaseRealized, "" // it is reserved
+	case f.on == nil:
+		return topology.PhasePending, f.problem
+	}
+	if f.here == nil {
+		if phase, reason := c.judgeGateway(f.gw); phase != topology.PhaseRealized {
+			return phase, "gateway " + f.gw.key.Name + ": " + reason
+		}
+	}
+	return topology.PhaseRealized, ""
+}

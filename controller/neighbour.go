@@ -1,0 +1,363 @@
+package controller
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"github.com/dovetail-sdn/dovetail/internal/packet"
+	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/pipeline"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// This file finds the MACs of machines outside. Switches send up packets whose next
+// hop they do not know, metered; the controller asks, and what it hears goes to all
+// hosts that send there, so that a gateway that takes over knows it.
+
+const (
+	askFirst  = 100 * time.Millisecond // after which an unanswered question is repeated
+	askLast   = 2 * time.Second        // and how long that becomes by doubling
+	askMost   = 5                      // times, of what nobody configured
+	askAgain  = 20 * time.Second       // when a known neighbour is asked whether it is there
+	askMissed = 3                      // answers that a known neighbour may owe
+	// maxNeighbours bounds an external network's; who scans it must not fill memory.
+	maxNeighbours = 4096
+	// maxHeld packets wait for a neighbour's MAC (RFC 4861, 7.2.2, wants at least one).
+	maxHeld = 3
+)
+
+// neighbour is a machine on an external network.
+type neighbour struct {
+	addr      netip.Addr
+	mac       topology.MAC // zero while it is not known
+	permanent bool         // a next hop that was configured
+	asker     asker
+	asked     int // since it answered
+	next      time.Time
+	interval  time.Duration
+	held      []heldPacket
+}
+
+// asker says in whose name a neighbour is asked: a lane, wherever that is, or a
+// floating IP on its host.
+type asker struct {
+	gw   *gateway
+	lane int
+	f    *floating
+}
+
+type heldPacket struct {
+	dpid uint64
+	data []byte
+}
+
+func (n *neighbour) known() bool { return !n.mac.IsZero() }
+
+// source is the address and MAC from which an asker asks; the zero Addr if it has none.
+func (a asker) source(v4 bool) (netip.Addr, topology.MAC) {
+	if a.f != nil {
+		return a.f.spec.Allocated.Address, a.f.mac
+	}
+	if a.gw == nil || a.lane >= len(a.gw.spec.Allocated.Lanes) {
+		return netip.Addr{}, topology.MAC{}
+	}
+	l := a.gw.spec.Allocated.Lanes[a.lane]
+	for _, addr := range l.Addresses {
+		if addr.Is4() == v4 {
+			return addr, l.MAC
+		}
+	}
+	return netip.Addr{}, l.MAC
+}
+
+// expectHops keeps the configured next hops among the neighbours.
+func (c *Controller) expectHops(x *external) {
+	want := map[netip.Addr]bool{}
+	for _, s := range x.spec.Spec.Subnets {
+		for _, a := range s.NextHops {
+			want[a] = true
+		}
+	}
+	var by asker
+	for g := range x.gateways {
+		if by.gw == nil || g.key.Name < by.gw.key.Name {
+			by.gw = g
+		}
+	}
+	for a, n := range x.neighbours {
+		n.permanent = want[a]
+	}
+	for a := range want {
+		n := x.neighbours[a]
+		if n == nil {
+			n = &neighbour{addr: a, permanent: true, interval: askFirst, next: c.now()}
+			x.neighbours[a] = n
+		}
+		if n.permanent = true; n.asker.gw == nil || c.model.gateways[n.asker.gw.key] != n.asker.gw {
+			n.asker = by
+		}
+	}
+	c.chooseHops(x)
+}
+
+// chooseHops takes, of each IP version, the first next hop that answers; while none
+// does, the first.
+func (c *Controller) chooseHops(x *external) {
+	var first, known pipeline.Hops
+	for _, s := range x.spec.Spec.Subnets {
+		for _, a := range s.NextHops {
+			f, k := &first.IPv6, &known.IPv6
+			if a.Is4() {
+				f, k = &first.IPv4, &known.IPv4
+			}
+			if !f.IsValid() {
+				*f = a
+			}
+			if n := x.neighbours[a]; !k.IsValid() && n != nil && n.known() {
+				*k = a
+			}
+		}
+	}
+	if !known.IPv4.IsValid() {
+		known.IPv4 = first.IPv4
+	}
+	if !known.IPv6.IsValid() {
+		known.IPv6 = first.IPv6
+	}
+	if known != x.hops {
+		x.hops = known
+		c.dirty.externals[x] = true
+	}
+}
+
+// resolve asks for the next hop of a packet that a switch sent up.
+func (c *Controller) resolve(h *host, pkt openflow.PacketIn) {
+	x := c.externalOf(pkt)
+	if x == nil || len(pkt.Data) < 14 {
+		return
+	}
+	a := netip.AddrFrom16(wide(pkt, openflow.Reg4))
+	if binary.BigEndian.Uint16(pkt.Data[12:]) == 0x0800 {
+		a = netip.AddrFrom4([4]byte(narrow(pkt, pipeline.RegNextHop4)))
+	}
+	n := x.neighbours[a]
+	if n == nil {
+		if len(x.neighbours) >= maxNeighbours || !x.onLink(a) {
+			return
+		}
+		n = &neighbour{addr: a, interval: askFirst, next: c.now()}
+		x.neighbours[a] = n
+	}
+	if by := c.askerOf(x, h, topology.MAC(pkt.Data[6:12])); by != (asker{}) {
+		n.asker = by
+	}
+	if n.known() {
+		return // its flow is on its way
+	}
+	if len(n.held) < maxHeld {
+		n.held = append(n.held, heldPacket{h.spec.Allocated.DatapathID, pkt.Data})
+	}
+}
+
+func (x *external) onLink(a netip.Addr) bool {
+	for _, s := range x.spec.Spec.Subnets {
+		if s.CIDR.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// askerOf finds whose a MAC outside is.
+func (c *Controller) askerOf(x *external, h *host, mac topology.MAC) asker {
+	for g := range x.gateways {
+		for i, l := range g.spec.Allocated.Lanes {
+			if l.MAC == mac {
+				return asker{gw: g, lane: i}
+			}
+		}
+		for f := range g.floats {
+			if f.here == h && f.mac == mac {
+				return asker{f: f}
+			}
+		}
+	}
+	return asker{}
+}
+
+// heard takes in who says that it has which address.
+func (c *Controller) heard(pkt openflow.PacketIn) {
+	x := c.externalOf(pkt)
+	if x == nil {
+		return
+	}
+	a, mac, _, ok := packet.Neighbour(pkt.Data)
+	n := x.neighbours[a]
+	if !ok || n == nil {
+		return // nobody asked
+	}
+	changed := n.mac != topology.MAC(mac)
+	n.mac, n.asked, n.interval, n.next = mac, 0, askFirst, c.now().Add(askAgain)
+	if !changed {
+		return
+	}
+	c.setNeighbour(x, n)
+	for _, p := range n.held {
+		c.send(p.dpid, p.data, number(x), openflow.Resubmit{Table: pipeline.TableNextHop})
+	}
+	n.held = nil
+}
+
+func (x *external) neighbourOwner(a netip.Addr) string {
+	return x.key.String() + " neighbour " + a.String()
+}
+
+// setNeighbour puts what is known of a neighbour into the feed. Nobody waits for it.
+func (c *Controller) setNeighbour(x *external, n *neighbour) {
+	var entries []openflow.Entry
+	if n.known() {
+		entries = c.seal(x.key.String(), pipeline.Neighbour(pipeline.ExternalNumber(x.spec), n.addr, n.mac))
+	}
+	x.feed.Set(x.neighbourOwner(n.addr), entries)
+	x.keep = true
+	if n.permanent {
+		c.chooseHops(x)
+		for g := range x.gateways {
+			c.dirty.phases[&g.object] = true
+		}
+	}
+}
+
+// tendNeighbours asks who has to be asked, and returns when to look again; the zero
+// time means never.
+func (c *Controller) tendNeighbours() (next time.Time) {
+	now := c.now()
+	for _, x := range c.model.externals {
+		for a, n := range x.neighbours {
+			if !n.next.After(now) {
+				c.tend(x, n, now)
+			}
+			if x.neighbours[a] == n && (next.IsZero() || n.next.Before(next)) {
+				next = n.next
+			}
+		}
+	}
+	return next
+}
+
+func (c *Controller) tend(x *external, n *neighbour, now time.Time) {
+	switch {
+	case !n.permanent && n.asked >= askMost, !n.permanent && n.known() && n.asked >= askMissed:
+		delete(x.neighbours, n.addr)
+		if n.known() {
+			n.mac = topology.MAC{}
+			c.setNeighbour(x, n)
+		}
+		return
+	case n.permanent && n.known() && n.asked == askMissed:
+		// Another may answer; while none does, this one's MAC is as good as any.
+		c.fallBack(x, n)
+	}
+	if c.ask(x, n) {
+		n.asked++
+	}
+	n.next = now.Add(n.interval)
+	n.interval = min(2*n.interval, askLast)
+}
+
+// fallBack gives up a next hop that does not answer, if another does.
+func (c *Controller) fallBack(x *external, n *neighbour) {
+	for _, o := range x.neighbours {
+		if o != n && o.permanent && o.known() && o.asked < askMissed && o.addr.Is4() == n.addr.Is4() {
+			n.mac = topology.MAC{}
+			c.setNeighbour(x, n)
+			return
+		}
+	}
+}
+
+// ask sends the question; false if no switch could.
+func (c *Controller) ask(x *external, n *neighbour) bool {
+	src, mac := n.asker.source(n.addr.Is4())
+	if !src.IsValid() || src.Is4() != n.addr.Is4() {
+		return false
+	}
+	frame := packet.ARPRequest(mac, src, n.addr, broadcastOr(n))
+	if n.addr.Is6() {
+		frame = packet.NeighbourSolicitation(mac, src, n.addr, n.mac)
+	}
+	if f := n.asker.f; f != nil {
+		return f.here != nil && c.send(f.here.spec.Allocated.DatapathID, frame, number(x), openflow.Resubmit{Table: pipeline.TableWire})
+	}
+	return c.sendByLane(n.asker.gw, n.asker.lane, frame)
+}
+
+// broadcastOr is where an ARP request goes: to a known neighbour alone, lest all the
+// others wake up.
+func broadcastOr(n *neighbour) [6]byte {
+	if n.known() {
+		return n.mac
+	}
+	return [6]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+}
+
+// number sets the external network that a packet is for.
+func number(x *external) openflow.Action {
+	return openflow.SetField{FieldValue: pipeline.RegNetwork.Uint(uint64(pipeline.ExternalNumber(x.spec)))}
+}
+
+// send hands a frame to a switch; false if it is away.
+func (c *Controller) send(dpid uint64, frame []byte, actions ...openflow.Action) bool {
+	err := c.switches.PacketOut(dpid, openflow.PortController, actions, frame)
+	if err != nil {
+		c.log.Debug().Err(err).Msg("sending a packet")
+	}
+	return err == nil
+}
+
+// sendByLane sends a frame out to the external network from where the lane is: every
+// host of the gateway gets it, and lets it pass or not.
+func (c *Controller) sendByLane(g *gateway, lane int, frame []byte) bool {
+	sent := false
+	for _, h := range c.carriers(g) {
+		if h.openflowUp {
+			sent = c.send(h.spec.Allocated.DatapathID, frame, number(g.ext),
+				openflow.Load{Value: 1, Dst: pipeline.RegFlags, Ofs: pipeline.FlagTick, NBits: 1},
+				openflow.ToGroup{ID: pipeline.GroupID(g.spec, lane, pipeline.GroupGate)}) || sent
+		}
+	}
+	return sent
+}
+
+// externalOf is the external network whose number a packet has in reg0.
+func (c *Controller) externalOf(pkt openflow.PacketIn) *external {
+	return c.externalNumbered(binary.BigEndian.Uint32(narrow(pkt, pipeline.RegNetwork)))
+}
+
+func (c *Controller) externalNumbered(n uint32) *external {
+	for _, x := range c.model.externals {
+		if pipeline.ExternalNumber(x.spec) == n {
+			return x
+		}
+	}
+	return nil
+}
+
+// narrow is a register of 32 bits.
+func narrow(pkt openflow.PacketIn, f openflow.Field) []byte {
+	for _, v := range pkt.Fields {
+		if v.Field == f {
+			return v.Value[:4]
+		}
+	}
+	return make([]byte, 4)
+}
+
+// wide is one of 128 bits, which a switch reports as four.
+func wide(pkt openflow.PacketIn, first openflow.Field) (v [16]byte) {
+	for i := range openflow.Field(4) {
+		copy(v[4*i:], narrow(pkt, first+i))
+	}
+	return v
+}

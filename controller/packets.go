@@ -1,0 +1,152 @@
+package controller
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/dovetail-sdn/dovetail/internal/packet"
+	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/pipeline"
+)
+
+// This file answers packets that switches send up. Each kind is metered by the switch.
+
+func (c *Controller) packetArrived(h *host, pkt openflow.PacketIn) {
+	switch pipeline.Reason(binary.BigEndian.Uint32(narrow(pkt, pipeline.RegReason))) {
+	case pipeline.ReasonResolve:
+		c.resolve(h, pkt)
+	case pipeline.ReasonHeard:
+		c.heard(pkt)
+	case pipeline.ReasonEntering:
+		c.translateEntering(h, pkt)
+	case pipeline.ReasonLeaving:
+		c.translateLeaving(h, pkt)
+	case pipeline.ReasonStray:
+		c.resetStray(h, pkt)
+	case pipeline.ReasonExhausted:
+		c.portsExhausted(pkt)
+	default:
+		if frame, actions, ok := pipeline.ICMPError(pkt); ok && c.send(h.spec.Allocated.DatapathID, frame, actions...) {
+			c.metrics.icmpErrors.Inc()
+		}
+	}
+}
+
+// translateEntering gives an ICMP error from outside, and what it quotes, the address
+// inside.
+func (c *Controller) translateEntering(h *host, pkt openflow.PacketIn) {
+	x := c.externalOf(pkt)
+	if x == nil {
+		return
+	}
+	for g := range x.gateways {
+		for f := range g.floats {
+			view, _ := c.viewFloat(f)
+			for _, t := range view.Targets {
+				tr := packet.Translation{From: view.Address, To: t.Inside, Protocol: protocol(t.Protocol), FromPort: t.Port, ToPort: t.EndpointPort}
+				if !quotes(pkt.Data, view.Address) {
+					continue
+				}
+				if frame, ok := packet.Translate(pkt.Data, tr); ok {
+					c.send(h.spec.Allocated.DatapathID, frame, setRouter(t.Router), openflow.Resubmit{Table: pipeline.TableArrive})
+					return
+				}
+			}
+		}
+	}
+}
+
+// translateLeaving gives an ICMP error of an endpoint's, and what it quotes, the
+// floating IP.
+func (c *Controller) translateLeaving(h *host, pkt openflow.PacketIn) {
+	vni := binary.BigEndian.Uint32(narrow(pkt, pipeline.RegNetwork))
+	for _, f := range c.model.floats {
+		view, _ := c.viewFloat(f)
+		for _, t := range view.Targets {
+			if t.At.VNI != vni || !quotes(pkt.Data, t.Inside) {
+				continue
+			}
+			tr := packet.Translation{From: t.Inside, To: view.Address, Protocol: protocol(t.Protocol), FromPort: t.EndpointPort, ToPort: t.Port}
+			if frame, ok := packet.Translate(pkt.Data, tr); ok {
+				c.send(h.spec.Allocated.DatapathID, frame, number(f.gw.ext), openflow.SetField{FieldValue: openflow.EthSrc.MAC(view.MAC)},
+					openflow.Resubmit{Table: pipeline.TableNextHop})
+				return
+			}
+		}
+	}
+}
+
+func protocol(name string) uint8 {
+	switch name {
+	case "tcp":
+		return 6
+	case "udp":
+		return 17
+	}
+	return 0
+}
+
+// quotes says whether a packet is from or to an address.
+func quotes(frame []byte, a netip.Addr) bool {
+	from, size := 26, 4
+	if a.Is6() {
+		from, size = 22, 16
+	}
+	if len(frame) < from+2*size {
+		return false
+	}
+	want := a.AsSlice()
+	return string(frame[from:from+size]) == string(want) || string(frame[from+size:from+2*size]) == string(want)
+}
+
+func setRouter(id uint32) openflow.Action {
+	return openflow.SetField{FieldValue: pipeline.RegRouter.Uint(uint64(id))}
+}
+
+// resetStray ends a connection that no host of the gateway knows: the host that
+// translated it is gone, and nobody can say whose it was.
+func (c *Controller) resetStray(h *host, pkt openflow.PacketIn) {
+	x := c.externalNumbered(binary.BigEndian.Uint32(narrow(pkt, pipeline.RegExternal)))
+	if x == nil || len(pkt.Data) < 14 {
+		return
+	}
+	if frame, ok := packet.Reset(pkt.Data, [6]byte(pkt.Data[:6]), [6]byte(pkt.Data[6:12])); ok {
+		c.send(h.spec.Allocated.DatapathID, frame, number(x), openflow.Resubmit{Table: pipeline.TableWire})
+		c.metrics.strays.Inc()
+	}
+}
+
+// portsExhausted notes that a router has no port left to translate to.
+func (c *Controller) portsExhausted(pkt openflow.PacketIn) {
+	vni := binary.BigEndian.Uint32(narrow(pkt, pipeline.RegNetwork))
+	for _, r := range c.model.routers {
+		for _, a := range r.spec.Allocated.Gateways {
+			if a.VNI == vni && !middleOfTCP(pkt.Data) {
+				r.exhausted = c.now()
+				r.exhaustedBy = a.Gateway
+				c.metrics.exhausted.Inc()
+			}
+		}
+	}
+}
+
+// middleOfTCP says whether a packet cannot have begun a connection: connection
+// tracking calls invalid what does not fit, too.
+func middleOfTCP(frame []byte) bool {
+	if len(frame) < 34 || frame[23] != 6 {
+		return false
+	}
+	tcp := 14 + 4*int(frame[14]&0xf)
+	return len(frame) < tcp+14 || frame[tcp+13]&0x02 == 0
+}
+
+// exhaustedFor is how long a router's status shows that it had no port left.
+const exhaustedFor = 60 // seconds
+
+func (c *Controller) routerWarnings(r *router) []string {
+	if r == nil || r.exhausted.IsZero() || c.now().Sub(r.exhausted).Seconds() > exhaustedFor {
+		return nil
+	}
+	return []string{"connections by gateway " + r.exhaustedBy + " were dropped, since no port was left to translate them to; the last at " +
+		r.exhausted.UTC().Format("15:04:05Z07:00") + ": give the router more addresses (spec.gateways[].addresses)"}
+}
