@@ -50,7 +50,7 @@ func TestResets(t *testing.T) {
 			if tcp == nil || !bytes.Equal(src.Raw(), side[1].AsSlice()) || !bytes.Equal(dst.Raw(), side[0].AsSlice()) || [6]byte(out) != macA || [6]byte(out[6:]) != macB {
 				t.Fatalf("%s: %s", name, p)
 			}
-			if !tcp.RST || tcp.SYN || tcp.FIN || tcp.ACK != c.ackFlag || tcp.Seq != c.seq || tcp.Ack != c.ack || tcp.SrcPort != 80 || tcp.DstPort != 1000 || tcp.DataOffset != 5 || len(tcp.Payload) != 0 {
+			if !tcp.RST || tcp.SYN || tcp.FIN || tcp.ACK != c.ackFlag || tcp.Seq != c.seq || tcp.Ack != c.ack || tcp.SrcPort != 80 || tcp.DstPort != 1000 || tcp.DataOffset != 5 || tcp.Urgent != 0 || len(tcp.Payload) != 0 {
 				t.Errorf("%s: %+v", name, tcp)
 			}
 			if !bytes.Equal(before, in) {

@@ -69,6 +69,19 @@ func TestAbsentUDPChecksumStaysAbsent(t *testing.T) {
 		errorFrame(t, clear(udpFrame(t, p4, b4, 1, 2, 9)), r4, p4, 3, 3, 500), errorFrame(t, clear(udpFrame(t, a4, b4, 1, 2, 9)), r4, a4, 3, 3, 500))
 }
 
+// A UDP checksum that comes out as zero is sent as all ones.
+func TestUDPChecksumDoesNotVanish(t *testing.T) {
+	at := 14 + 20 + 6
+	port := udpFrame(t, a4, b4, 0, 2, 9)[at:]
+	sport := uint16(port[0])<<8 | uint16(port[1])
+	want := udpFrame(t, a4, b4, sport, 2, 9)
+	if !bytes.Equal(want[at:at+2], []byte{0xff, 0xff}) {
+		t.Fatalf("the checksum is %x", want[at:at+2])
+	}
+	check(t, "zero", Translation{From: p4, To: a4},
+		errorFrame(t, udpFrame(t, p4, b4, sport, 2, 9), r4, p4, 3, 3, 500), errorFrame(t, want, r4, a4, 3, 3, 500))
+}
+
 // Behind extension headers, and in fragments that have no transport header.
 func TestQuotedExtensionHeaders(t *testing.T) {
 	options := []byte{0, 0, 1, 4, 0, 0, 0, 0}
