@@ -90,22 +90,17 @@ func (w *wire) configure() {
 	}
 }
 
-// settled waits until Linux uses its IPv6 address, which it does a little after the
-// link is up, even where it does not look for duplicates.
+// settled waits until packets to the IPv6 address are for Linux itself, which is a little
+// after the link is up, even where it does not look for duplicates.
 func (w *wire) settled() {
 	w.t.Helper()
 	for end := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
-		addrs, err := netlink.AddrList(w.dev, netlink.FAMILY_V6)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for _, a := range addrs {
-			if a.IP.Equal(a6.AsSlice()) && a.Flags&unix.IFA_F_TENTATIVE == 0 {
-				return
-			}
+		routes, err := netlink.RouteGet(a6.AsSlice())
+		if err == nil && len(routes) == 1 && routes[0].Type == unix.RTN_LOCAL {
+			return
 		}
 		if time.Now().After(end) {
-			w.t.Fatalf("%s stays tentative: %v", a6, addrs)
+			w.t.Fatalf("Linux does not use %s: %v, %v", a6, routes, err)
 		}
 	}
 }
