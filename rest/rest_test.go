@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -297,6 +298,61 @@ func TestConflictsNameTheOthers(t *testing.T) {
 	}
 	p = a.problem(409, "DELETE", "/v1/tenants/acme/networks/blue", "")
 	if len(p.ReferencedBy) != 1 || p.ReferencedBy[0] != web1 {
+		t.Errorf("%+v", p)
+	}
+}
+
+const gatewayManifest = `
+{kind: ExternalNetwork, metadata: {name: internet}, spec: {physicalNetwork: p, subnets: [{cidr: 192.0.2.0/24, pools: [192.0.2.10-192.0.2.20]}], bgp: {asn: 65000, peers: [{address: 192.0.2.1, asn: 4200000000}]}}}
+---
+{kind: Gateway, metadata: {name: edge}, spec: {externalNetwork: internet, hosts: [{name: h1, weight: 1}, {name: h2, weight: 1}]}}
+---
+{kind: Router, metadata: {tenant: acme, name: core}, spec: {networks: [blue], gateways: [{name: edge, servicesOnly: true}]}}
+---
+{kind: Service, metadata: {tenant: acme, name: dns}, spec: {gateway: edge, address: 203.0.113.53, insideAddress: 10.9.0.53, ports: [{protocol: udp, port: 53}]}}
+`
+
+func TestGatewaysAndServices(t *testing.T) {
+	a := newAPI(t, nil)
+	a.shop()
+	edge, internet := topology.Key{Kind: topology.KindGateway, Name: "edge"}, topology.Key{Kind: topology.KindExternalNetwork, Name: "internet"}
+	a.must(200, "POST", "/v1/apply", gatewayManifest)
+	a.world.Set(edge, topology.Status{Phase: topology.PhaseRealized, Lanes: []topology.LaneStatus{{Host: "h1", Active: "h2"}, {Host: "h2"}}})
+	a.world.Set(internet, topology.Status{Phase: topology.PhaseRealized, Peers: []topology.PeerStatus{{Address: netip.MustParseAddr("192.0.2.1"), Since: resttest.Since, Established: true, Announced: 3}}})
+	for path, want := range map[string][]string{
+		"/v1/gateways/edge":              {`"id":`, `{"host":"h1","mac":"0e:`, `"active":"h2"}`},
+		"/v1/external-networks/internet": {`"bgp":{"asn":65000,"peers":[{"address":"192.0.2.1","asn":4200000000}]}`, `"peers":[{"address":"192.0.2.1","established":true,"since":"`, `"announced":3}]`},
+		"/v1/tenants/acme/services/dns":  {`"ports":[{"protocol":"udp","port":53}]`, `"externalNetwork":"internet","insideAddress":"10.9.0.53"`},
+		"/v1/tenants/acme/routers/core":  {`"servicesOnly":true`},
+	} {
+		ans := a.must(200, "GET", path, "")
+		for _, s := range want {
+			if !strings.Contains(ans.body, s) {
+				t.Errorf("%s: no %s in %s", path, s, ans.body)
+			}
+		}
+		if n := strings.Count(ans.body, `"active"`); path == "/v1/gateways/edge" && n != 1 {
+			t.Errorf("%d lanes are somewhere: %s", n, ans.body)
+		}
+		if again := a.must(200, "PUT", path, ans.body); again.body != ans.body { // what was read can be put back
+			t.Errorf("%s: put back: %s, was %s", path, again.body, ans.body)
+		}
+	}
+	p := a.problem(409, "PUT", "/v1/tenants/acme/networks/blue", `{"spec":{"subnets":[{"cidr":"10.0.0.0/8"}]}}`)
+	if p.Holder == nil || p.Holder.Kind != topology.KindService || p.Holder.Name != "dns" {
+		t.Errorf("%+v", p)
+	}
+	if p := a.problem(422, "PATCH", "/v1/external-networks/internet", `{"spec":{"bgp":{"asn":0}}}`); p.Errors[0].Location != "body.spec.bgp.asn" {
+		t.Errorf("%+v", p)
+	}
+	if p := a.problem(422, "PUT", "/v1/external-networks/internet", `{"spec":{"bgp":7}}`); p.Errors[0].Location != "body.spec.bgp" {
+		t.Errorf("%+v", p)
+	}
+	if ans := a.must(200, "PATCH", "/v1/external-networks/internet", `{"spec":{"bgp":null}}`); strings.Contains(ans.body, "asn") {
+		t.Errorf("it still announces: %s", ans.body)
+	}
+	p = a.problem(409, "DELETE", "/v1/gateways/edge", "")
+	if len(p.ReferencedBy) != 2 || p.ReferencedBy[1].Kind != topology.KindService {
 		t.Errorf("%+v", p)
 	}
 }

@@ -266,7 +266,7 @@ func drawExternal(t *rapid.T, meta Metadata) Object {
 			x.Spec.Subnets = append(x.Spec.Subnets, s)
 		}
 		if rapid.IntRange(0, 2).Draw(t, "bgp") == 0 {
-			x.Spec.BGP = &BGP{ASN: 65000, Peers: []BGPPeer{{address(), 65001}}}
+			x.Spec.BGP = &BGP{ASN: 65000, Peers: []BGPPeer{{netip.AddrFrom4([4]byte{192, 0, 2, rapid.ByteRange(1, 2).Draw(t, "peer")}), 65001}}}
 		}
 		return x
 	case 1:
@@ -289,9 +289,9 @@ func drawExternal(t *rapid.T, meta Metadata) Object {
 		}
 		return r
 	case 3:
-		v := &Service{Metadata: meta, Spec: ServiceSpec{Gateway: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "gateway"), Address: address()}}
+		v := &Service{Metadata: meta, Spec: ServiceSpec{Gateway: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "gateway"), Address: netip.AddrFrom4([4]byte{203, 0, 113, rapid.ByteRange(1, 2).Draw(t, "service")})}}
 		if len(chosen) > 0 {
-			v.Spec.InsideAddress = netip.AddrFrom4([4]byte{10, 0, 0, rapid.ByteRange(2, 20).Draw(t, "inside")})
+			v.Spec.InsideAddress = netip.AddrFrom4([4]byte{10, 0, 0, rapid.ByteRange(2, 12).Draw(t, "inside")})
 		}
 		for _, port := range rapid.SliceOfNDistinct(rapid.IntRange(53, 55), 1, 2, rapid.ID).Draw(t, "ports") {
 			v.Spec.Ports = append(v.Spec.Ports, ServicePort{"udp", port})
@@ -306,7 +306,9 @@ func drawExternal(t *rapid.T, meta Metadata) Object {
 	case 0:
 		f.Spec.Endpoint = meta.Name
 	case 1:
-		f.Spec.Ports = []PortForward{{Protocol: "tcp", Port: 80, Endpoint: "x"}, {Protocol: "tcp", Port: 81, Endpoint: "y", EndpointPort: rapid.IntRange(80, 82).Draw(t, "port")}}
+		for i, e := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"x", "y"}), 1, 2, rapid.ID).Draw(t, "endpoints") {
+			f.Spec.Ports = append(f.Spec.Ports, PortForward{Protocol: "tcp", Port: 80 + i, Endpoint: e, EndpointPort: rapid.IntRange(80, 81).Draw(t, "port")})
+		}
 	}
 	return f
 }
@@ -317,6 +319,8 @@ func begin(t *rapid.T, s *State) {
 {kind: Tenant, metadata: {name: a}}
 ---
 {kind: Network, metadata: {name: x, tenant: a}, spec: {subnets: [{cidr: 10.0.0.0/29}]}}
+---
+{kind: Network, metadata: {name: 'y', tenant: a}, spec: {subnets: [{cidr: 10.0.0.8/29}]}}
 ---
 {kind: Endpoint, metadata: {name: x, tenant: a}, spec: {network: x}}
 ---
@@ -332,7 +336,7 @@ func begin(t *rapid.T, s *State) {
 ---
 {kind: FloatingIP, metadata: {name: z, tenant: a}, spec: {gateway: p, ports: [{protocol: tcp, port: 80, endpoint: 'y'}]}}
 ---
-{kind: Service, metadata: {name: x, tenant: a}, spec: {gateway: p, address: 203.0.113.1, insideAddress: 10.0.0.20, ports: [{protocol: udp, port: 53}]}}
+{kind: Service, metadata: {name: x, tenant: a}, spec: {gateway: p, address: 203.0.113.1, insideAddress: 10.0.0.9, ports: [{protocol: udp, port: 53}]}}
 `))
 	var changes []Change
 	for _, o := range objects {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,6 +60,16 @@ func newServer() (*httptest.Server, error) {
 	})
 	stuck := topology.Key{Kind: topology.KindEndpoint, Tenant: "acme", Name: "stuck"}
 	world.Set(stuck, topology.Status{Phase: topology.PhasePending, Reason: "not bound: no host has a port with iface-id acme/stuck"})
+	world.Set(topology.Key{Kind: topology.KindGateway, Name: "edge"}, topology.Status{
+		Phase: topology.PhaseRealized, Lanes: []topology.LaneStatus{{Host: "h1", Active: "h2"}},
+	})
+	world.Set(topology.Key{Kind: topology.KindExternalNetwork, Name: "internet"}, topology.Status{
+		Phase: topology.PhaseRealized,
+		Peers: []topology.PeerStatus{
+			{Address: netip.MustParseAddr("192.0.2.1"), Established: true, Since: resttest.Since, Announced: 3},
+			{Address: netip.MustParseAddr("2001:db8::1"), Error: "connection refused"},
+		},
+	})
 	world.SetCookie(0x8f21c3d400000001, web1)
 	for _, text := range []string{"nothing", "bound to port veth1", "realized\x1b[31m"} {
 		world.Emit(topology.EventBound, web1, "h1", text)

@@ -88,6 +88,14 @@ func floating(tenant, name, address string) *topology.FloatingIP {
 	return f
 }
 
+// service is a service at the gateway "edge", reached by an inside address.
+func service(tenant, name, inside string) *topology.Service {
+	return &topology.Service{Metadata: topology.Metadata{Name: name, Tenant: tenant}, Spec: topology.ServiceSpec{
+		Gateway: "edge", Address: netip.MustParseAddr("203.0.113.53"), InsideAddress: netip.MustParseAddr(inside),
+		Ports: []topology.ServicePort{{Protocol: "udp", Port: 53}},
+	}}
+}
+
 func puts(objects ...topology.Object) []Change {
 	var list []Change
 	for _, o := range objects {

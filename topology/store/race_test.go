@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -27,6 +28,17 @@ func TestCommitNoticesWhatCameBetween(t *testing.T) {
 	register := func(name string) []Change {
 		return []Change{{Op: topology.OpRegister, Key: host(name), Object: &topology.Host{}}}
 	}
+	peering := func(name string) *topology.ExternalNetwork {
+		x := external(name)
+		x.Spec.BGP = &topology.BGP{ASN: 65000, Peers: []topology.BGPPeer{{Address: netip.MustParseAddr("192.0.2.1"), ASN: 65001}}}
+		return x
+	}
+	ports := func(name string) *topology.FloatingIP {
+		f := floating("a", name, "")
+		f.Spec.Ports = []topology.PortForward{{Protocol: "tcp", Port: 80, Endpoint: "web1"}}
+		return f
+	}
+	alike, other := sameNumber(t)
 	base := puts(tenant("a"), tenant("b"), tenant("empty"),
 		network("a", "blue", "10.0.0.0/24"), network("a", "red", "10.1.0.0/24"), network("a", "green", "10.1.0.0/24"), network("b", "blue", "10.0.0.0/24"),
 		external("internet"), gateway("edge"), gateway("spare"),
@@ -47,6 +59,13 @@ func TestCommitNoticesWhatCameBetween(t *testing.T) {
 		"one from the pool":           {puts(floating("a", "f", "")), puts(at(router("b", "r", "blue"), "edge"))},
 		"router at a gone gateway":    {puts(at(router("a", "r", "red"), "spare")), deletes(gateway("spare").Key())},
 		"gateway with a new router":   {deletes(gateway("spare").Key()), puts(at(router("a", "r", "red"), "spare"))},
+		"one peer":                    {puts(peering("x")), puts(peering("y"))},
+		"one port, two floating IPs":  {puts(ports("f")), puts(ports("g"))},
+		"service at a gone gateway":   {puts(service("a", "s", "10.9.0.53")), deletes(gateway("edge").Key())},
+		"gateway with a new service":  {deletes(gateway("edge").Key()), puts(service("a", "s", "10.9.0.53"))},
+		"service in a new subnet":     {puts(service("a", "s", "10.1.0.53")), puts(at(router("a", "r", "red"), "edge"))},
+		"one inside address":          {puts(service("a", "s", "10.9.0.53")), puts(service("a", "t", "10.9.0.53"))},
+		"one number for two hosts":    {register(alike), register(other)},
 		"host that is deleted":        {deletes(host("h1")), deletes(host("h1"))},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,6 +82,23 @@ func TestCommitNoticesWhatCameBetween(t *testing.T) {
 				t.Errorf("committed %v, error %v", committed, err)
 			}
 		})
+	}
+}
+
+// sameNumber is two names for hosts that, each the first, get the same number.
+func sameNumber(t *testing.T) (one, other string) {
+	seen := map[uint32]string{}
+	for i := 0; ; i++ {
+		h := &topology.Host{Metadata: topology.Metadata{Name: fmt.Sprintf("host%d", i)}}
+		d, err := topology.NewState().Try(puts(h), environment())
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := d.Objects[0].(*topology.Host).Allocated.ID
+		if one, twice := seen[id]; twice {
+			return one, h.Metadata.Name
+		}
+		seen[id] = h.Metadata.Name
 	}
 }
 
@@ -117,12 +153,16 @@ func TestRegisterHost(t *testing.T) {
 	if id == 0 || id == 42 || id>>63 != 0 {
 		t.Errorf("datapath id %#x", id)
 	}
+	number := first.Allocated.ID
+	if number < 1 || number > topology.MaxHostID {
+		t.Errorf("number %d", number)
+	}
 	again, err := s.RegisterHost(t.Context(), "h1", topology.HostAllocation{EncapIP: netip.MustParseAddr("192.0.2.1")})
 	if err != nil || again.Metadata.Revision != first.Metadata.Revision {
 		t.Errorf("an unchanged report was written: %v", err)
 	}
 	moved, err := s.RegisterHost(t.Context(), "h1", topology.HostAllocation{EncapIP: netip.MustParseAddr("192.0.2.9")})
-	if err != nil || moved.Allocated.DatapathID != id || moved.Metadata.Revision == first.Metadata.Revision {
+	if err != nil || moved.Allocated.DatapathID != id || moved.Allocated.ID != number || moved.Metadata.Revision == first.Metadata.Revision {
 		t.Errorf("a changed report: %+v, %v", moved, err)
 	}
 	labelled := &topology.Host{Metadata: topology.Metadata{Name: "h1", Labels: map[string]string{"rack": "7"}}, Spec: topology.HostSpec{Address: "tcp:192.0.2.9:6640"}}

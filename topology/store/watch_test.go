@@ -105,7 +105,7 @@ func startWatch(t *testing.T, s *Store) (*Watcher, context.CancelFunc) {
 func TestWatchGivesTheStateAndThenCommits(t *testing.T) {
 	s := newStore(t)
 	web1 := endpoint("acme", "web1", "blue")
-	apply(t, s, puts(web1, floating("acme", "f", ""), gateway("edge"), external("internet"), router("acme", "r", "blue"), network("acme", "blue", "10.0.0.0/24"), tenant("acme"), &topology.Host{Metadata: topology.Metadata{Name: "h1"}}))
+	apply(t, s, puts(service("acme", "s", "10.9.0.53"), web1, floating("acme", "f", ""), gateway("edge"), external("internet"), router("acme", "r", "blue"), network("acme", "blue", "10.0.0.0/24"), tenant("acme"), &topology.Host{Metadata: topology.Metadata{Name: "h1"}}))
 	if err := s.Bind(t.Context(), []BindingChange{{web1.Key(), &topology.Binding{Host: "h1", Port: "p", OFPort: 3}}}); err != nil {
 		t.Fatal(err)
 	}
