@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"pipeline":       {"topology", "openflow", "internal/packet"},
 	"ofctrl":         {"openflow", "internal/strangers"},
 	"ovsdb":          {"internal/strangers"},
-	"controller":     {"topology", "topology/store", "openflow", "pipeline", "ofctrl", "ovsdb"},
+	"controller":     {"topology", "topology/store", "openflow", "pipeline", "ofctrl", "ovsdb", "bgp", "internal/packet"},
 	"rest":           {"topology", "topology/store"},
 	"client":         {"topology"},
 	"cmd":            {"*"},

@@ -1,0 +1,63 @@
+package integration
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dovetail-sdn/dovetail/integration/lab"
+)
+
+// Acceptance 1 of gateways: tenants with the same addresses reach the outside with
+// different ones, and only those are seen there.
+func TestTenantsReachTheOutside(t *testing.T) {
+	t.Parallel()
+	e := startEdge(t, 0)
+	m := new(manifest)
+	for _, tenant := range []string{"acme", "globex"} {
+		m.tenant(tenant).network(tenant, "blue", "10.0.0.0/24").connected(tenant, "core", "{name: edge}", "blue").
+			endpoint(tenant, "a", "blue", "10.0.0.11").endpoint(tenant, "b", "blue", "10.0.0.12").endpoint(tenant, "c", "blue", "10.0.0.13")
+	}
+	e.api.apply(t, m.String())
+	var nodes []*node
+	for _, tenant := range []string{"acme", "globex"} {
+		for i, name := range []string{"a", "b", "c"} {
+			nodes = append(nodes, e.attach(tenant+"/"+name, []string{"h1", "h2", "h3"}[i]))
+		}
+	}
+	for _, n := range nodes {
+		e.realized(n.id)
+	}
+	e.api.realized(t, "/v1/gateways/edge", "/v1/tenants/acme/routers/core", "/v1/tenants/globex/routers/core")
+	s := e.serve(e.server, "tcp", serverAddr, 80)
+	seen := map[string]netip.Addr{}
+	for i, n := range nodes {
+		if err := lab.Ping(t.Context(), n, serverAddr); err != nil {
+			t.Errorf("%s: %v", n.id, err)
+		}
+		e.dial(n, s.Addr())
+		eventually(t, 5*time.Second, func() error {
+			if got := len(s.Clients()); got != i+1 {
+				return fmt.Errorf("the server has seen %d clients, want %d", got, i+1)
+			}
+			return nil
+		})
+		tenant, _, _ := strings.Cut(n.id, "/")
+		from := s.Clients()[i].Addr()
+		if was, ok := seen[tenant]; ok && was != from {
+			t.Errorf("%s is seen as %s, others of its tenant as %s", n.id, from, was)
+		}
+		seen[tenant] = from
+	}
+	for _, tenant := range []string{"acme", "globex"} {
+		at := e.api.get(t, "/v1/tenants/"+tenant+"/routers/core")
+		if want := at.Status.Gateways[0].Addresses[0]; seen[tenant] != want {
+			t.Errorf("tenant %s is seen as %s, its router's address is %s", tenant, seen[tenant], want)
+		}
+	}
+	if seen["acme"] == seen["globex"] {
+		t.Errorf("both tenants are seen as %s", seen["acme"])
+	}
+}
