@@ -219,9 +219,11 @@ func strs(routes []Route) []string {
 func (r *router) waitRoutes(routes ...Route) {
 	r.t.Helper()
 	want := strs(routes)
-	eventually(r.t, fmt.Sprintf("waiting for %v", want), func() (bool, any) {
+	eventually(r.t, "the router's routes", func() (bool, any) {
 		got := r.routes()
-		return slices.Equal(got, want), got
+		lacks := slices.DeleteFunc(slices.Clone(want), func(s string) bool { return slices.Contains(got, s) })
+		more := slices.DeleteFunc(got, func(s string) bool { return slices.Contains(want, s) })
+		return len(lacks)+len(more) == 0, fmt.Sprintf("lacks %.1000q, has besides %.1000q", lacks, more)
 	})
 }
 

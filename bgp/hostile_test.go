@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -8,24 +9,43 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 )
 
 // listener is a peer of our own making.
 type listener struct{ *net.TCPListener }
 
+var listeners atomic.Int32
+
 func listen(t *testing.T) listener {
 	t.Helper()
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	// Each at an address of its own: that is what the speaker knows peers by.
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(listeners.Add(1)))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
 	return listener{l}
+}
+
+// narrow makes the connections' receive buffers small.
+func (l listener) narrow(t *testing.T) {
+	t.Helper()
+	raw, err := l.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) }); e != nil || err != nil {
+		t.Fatal(e, err)
+	}
 }
 
 func (l listener) peer(asn uint32) Peer {
@@ -82,24 +102,25 @@ func send(t *testing.T, conn net.Conn, m *bgp.BGPMessage) {
 
 func read(t *testing.T, conn net.Conn) *bgp.BGPMessage {
 	t.Helper()
-	m, err := tryRead(conn)
+	b, err := readRaw(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := bgp.ParseBGPMessage(b)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
 }
 
-func tryRead(conn net.Conn) (*bgp.BGPMessage, error) {
+func readRaw(r io.Reader) ([]byte, error) {
 	h := make([]byte, headerLength)
-	if _, err := io.ReadFull(conn, h); err != nil {
+	if _, err := io.ReadFull(r, h); err != nil {
 		return nil, err
 	}
-	size := int(binary.BigEndian.Uint16(h[16:]))
-	b := append(h, make([]byte, size-headerLength)...)
-	if _, err := io.ReadFull(conn, b[headerLength:]); err != nil {
-		return nil, err
-	}
-	return bgp.ParseBGPMessage(b)
+	m := append(h, make([]byte, int(binary.BigEndian.Uint16(h[16:]))-headerLength)...)
+	_, err := io.ReadFull(r, m[headerLength:])
+	return m, err
 }
 
 // notification reads on until there is one.
@@ -122,7 +143,6 @@ func TestAHundredThousandRoutesCostNothing(t *testing.T) {
 	var m, n runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&m)
-	var all bytes.Buffer
 	attributes := []bgp.PathAttributeInterface{bgp.NewPathAttributeOrigin(0), bgp.NewPathAttributeAsPath(nil)}
 	for i := 0; i < 100_000; i += prefixesPerMessage {
 		var paths []path
@@ -130,11 +150,7 @@ func TestAHundredThousandRoutesCostNothing(t *testing.T) {
 			a := netip.AddrFrom4([4]byte{20, byte((i + j) >> 16), byte((i + j) >> 8), byte(i + j)})
 			paths = append(paths, path{prefix: netip.PrefixFrom(a, 32)})
 		}
-		all.Reset()
-		all.Write(raw(t, announcement(paths, netip.MustParseAddr("192.0.2.1"), append([]bgp.PathAttributeInterface(nil), attributes...))))
-		if _, err := conn.Write(all.Bytes()); err != nil {
-			t.Fatal(err)
-		}
+		send(t, conn, announcement(paths, netip.MustParseAddr("192.0.2.1"), slices.Clone(attributes)))
 	}
 	// Whatever the content of an UPDATE: it is not looked at.
 	garbage := bytes.Repeat([]byte{0xff}, 500)
@@ -148,7 +164,7 @@ func TestAHundredThousandRoutesCostNothing(t *testing.T) {
 	if grown := int64(n.HeapAlloc) - int64(m.HeapAlloc); grown > 1<<20 {
 		t.Errorf("100,000 routes cost %d bytes", grown)
 	}
-	if now := stateOf(s, l.peer(0).Address); now != before {
+	if now := stateOf(s, l.peer(0).Address); now.Established != before.Established {
 		t.Errorf("the session was %+v and is %+v", before, now)
 	}
 }
@@ -208,7 +224,7 @@ func TestGarbageCostsOnlyItsSession(t *testing.T) {
 		}
 		conn.Close()
 	}
-	if now := stateOf(s, r.addr); now != before {
+	if now := stateOf(s, r.addr); now.Established != before.Established {
 		t.Errorf("the router's session was %+v and is %+v", before, now)
 	}
 }
@@ -224,32 +240,50 @@ func TestASilentPeerIsLeft(t *testing.T) {
 }
 
 func TestAPeerThatTakesNothingHoldsNobodyUp(t *testing.T) {
-	r, l := startRouter(t, 65001, 64512), listen(t)
-	s := startSpeaker(t, config(64512, Peer{Address: r.addr, ASN: 65001}, l.peer(65009)))
+	stuck, well := listen(t), listen(t)
+	stuck.narrow(t)
+	s := New(zerolog.New(zerolog.NewTestWriter(t)))
+	t.Cleanup(s.Close)
+	s.limits.hold = 3 * time.Second
+	apply(t, s, config(64512, stuck.peer(65001), well.peer(65002)))
 	announce(t, s)
-	conn := l.establish(t, 65009, 9*time.Second)
-	waitEstablished(t, s, l.peer(0).Address)
-	// More than the buffers of a connection hold.
+	// Neither is asked for keepalives.
+	_, conn := stuck.establish(t, 65001, 0), well.establish(t, 65002, 0)
+
+	// More than the buffers of a connection hold, and then one more.
 	var many []Route
-	for i := range 300_000 {
+	for i := range 250_000 {
 		a := netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 5, byte(i >> 16), byte(i >> 8), byte(i)})
-		many = append(many, Route{Prefix: netip.PrefixFrom(a, 64), NextHop: six.NextHop})
+		many = append(many, Route{Prefix: netip.PrefixFrom(a, 128), NextHop: six.NextHop})
 	}
 	announce(t, s, many...)
-	announce(t, s, stays)
-	r.waitRoutes(stays)
-	_ = conn
-	s.Close()
+	announce(t, s, append(many, stays)...)
+	last := []byte{24, 10, 1, 0} // stays
+	for in := bufio.NewReader(conn); ; {
+		m, err := readRaw(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.HasSuffix(m, last) {
+			break
+		}
+	}
+	eventually(t, "the peer that takes nothing is left", func() (bool, any) {
+		p := stateOf(s, stuck.peer(0).Address)
+		return strings.Contains(p.LastError, "timeout"), p
+	})
+	if p := stateOf(s, well.peer(0).Address); p.Established.IsZero() || p.LastError != "" {
+		t.Errorf("the other is %+v", p)
+	}
 }
 
-// What a peer says goes into the state; what is the reason for an end is what it said.
 func TestANotificationIsTheReason(t *testing.T) {
 	l := listen(t)
 	s := startSpeaker(t, config(64512, l.peer(65001)))
 	announce(t, s, stays)
 	conn := l.establish(t, 65001, 9*time.Second)
 	send(t, conn, bgp.NewBGPNotificationMessage(bgp.BGP_ERROR_CEASE, bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, nil))
-	conn.Close()
+	_ = conn.(*net.TCPConn).CloseWrite()
 	eventually(t, "the reason", func() (bool, any) {
 		p := stateOf(s, l.peer(0).Address)
 		return strings.Contains(strings.ToLower(p.LastError), "shutdown"), p

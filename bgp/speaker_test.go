@@ -1,8 +1,6 @@
 package bgp
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestRoutesReachARouter(t *testing.T) {
 	r := startRouter(t, 65001, 64512)
@@ -22,9 +20,10 @@ func TestRoutesReachARouter(t *testing.T) {
 			}
 		}
 	}
-	if got := waitEstablished(t, s, r.addr); got.Prefixes != 5 {
-		t.Errorf("state is %+v, want 5 prefixes", got)
-	}
+	eventually(t, "5 prefixes in the peer's state", func() (bool, any) {
+		got := stateOf(s, r.addr)
+		return got.Prefixes == 5 && !got.Established.IsZero(), got
+	})
 
 	// One next hop less, another next hop, one prefix less.
 	two := []Route{route("10.1.0.0/24", "203.0.113.12"), route("10.2.0.0/16", "203.0.113.11"), route("2001:db8:b::1/128", "2001:db8:1::12")}

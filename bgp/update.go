@@ -39,11 +39,11 @@ func updates(announce, withdraw []path, hops map[path]netip.Addr, attributes fun
 func batches(paths []path, alike func(a, b path) bool) iter.Seq[[]path] {
 	return func(yield func([]path) bool) {
 		for len(paths) > 0 {
-			n := slices.IndexFunc(paths, func(p path) bool { return !alike(p, paths[0]) })
+			most := min(len(paths), prefixesPerMessage)
+			n := slices.IndexFunc(paths[:most], func(p path) bool { return !alike(p, paths[0]) })
 			if n < 0 {
-				n = len(paths)
+				n = most
 			}
-			n = min(n, prefixesPerMessage)
 			if !yield(paths[:n]) {
 				return
 			}

@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"topology/store": {"topology"},
 	"openflow":       {},
 	"pipeline":       {"topology", "openflow", "internal/packet"},
+	"bgp":            {},
 	"ofctrl":         {"openflow", "internal/strangers"},
 	"ovsdb":          {"internal/strangers"},
 	"controller":     {"topology", "topology/store", "openflow", "pipeline", "ofctrl", "ovsdb", "bgp", "internal/packet"},
