@@ -1,7 +1,9 @@
 package bgp
 
 import (
+	"bytes"
 	"context"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -9,11 +11,18 @@ import (
 	"time"
 )
 
-// watch polls the router until it is stopped, and fails if a route is not there.
+// watch polls the router until it is stopped, and fails if a route is not there or if
+// the router's kernel, which tells more than polls see, has lost it.
 func (r *router) watch(t *testing.T, want string, prefix string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
+	var told bytes.Buffer
+	monitor := exec.Command("ip", "-n", r.name, "monitor", "route")
+	monitor.Stdout = &told
+	if err := monitor.Start(); err != nil {
+		t.Fatal(err)
+	}
 	go func() {
 		defer close(done)
 		for polls := 0; ctx.Err() == nil; polls++ {
@@ -28,7 +37,15 @@ func (r *router) watch(t *testing.T, want string, prefix string) (stop func()) {
 			}
 		}
 	}()
-	return func() { cancel(); <-done }
+	return func() {
+		cancel()
+		<-done
+		_ = monitor.Process.Kill()
+		_ = monitor.Wait()
+		if strings.Contains(told.String(), "Deleted "+prefix) {
+			t.Errorf("the router's kernel says: %s", &told)
+		}
+	}
 }
 
 var (
