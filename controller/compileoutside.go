@@ -178,6 +178,7 @@ func (c *Controller) link(h *host, to map[*host]bool, tick bool) {
 }
 
 func (c *Controller) compileExternal(x *external) {
+	c.dirty.routes[x] = true
 	c.set(&x.object, x.feed, pipeline.External(x.spec, x.hops))
 }
 
@@ -227,6 +228,9 @@ func (c *Controller) compileAttached(r *router) {
 		if parts[f] == nil {
 			c.set(&r.object, f, nil)
 		}
+	}
+	for g := range r.exits {
+		c.dirty.routes[g.ext] = true
 	}
 	r.parts = map[*follow]bool{}
 	for f, flows := range parts {

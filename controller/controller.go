@@ -52,6 +52,8 @@ type Config struct {
 	// OpenFlowTarget is the OpenFlow address that a host gets ("tcp:192.0.2.1:6653"),
 	// given the local address of its OVSDB session.
 	OpenFlowTarget func(local net.Addr) string
+	// NewSpeaker makes a BGP speaker; nil means that nothing is announced.
+	NewSpeaker func(log zerolog.Logger) Speaker
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -66,6 +68,8 @@ type Controller struct {
 	now      func() time.Time
 	switches Switches
 	hosts    Hosts
+	speakers *speakers
+	began    time.Time
 
 	events  eventLog
 	inbox   inbox
@@ -92,7 +96,8 @@ type Controller struct {
 func New(cfg Config) *Controller {
 	c := &Controller{
 		intent: cfg.Intent, log: cfg.Log, metrics: newMetrics(cfg.Metrics), target: cfg.OpenFlowTarget, now: cfg.Now,
-		inbox: newInbox(), loaded: make(chan struct{}), stopped: make(chan struct{}),
+		speakers: newSpeakers(cfg.NewSpeaker, cfg.Log),
+		inbox:    newInbox(), loaded: make(chan struct{}), stopped: make(chan struct{}),
 		model: newModel(), dirty: newDirty(), sweep: map[*follow]bool{}, lingering: map[*host]bool{},
 		probing: map[pair]*probe{}, proved: map[pair]time.Time{}, announcing: map[*floating]*announcement{}, behind: map[chan struct{}]int64{},
 	}
@@ -100,7 +105,8 @@ func New(cfg Config) *Controller {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	c.events.begin(c.now())
+	c.began = c.now()
+	c.events.begin(c.began)
 	return c
 }
 
@@ -124,6 +130,7 @@ func (c *Controller) Run(ctx context.Context, switches Switches, hosts Hosts) er
 	keeper, rememberer := newKeeper(c.intent, c.log), newRememberer(c.intent, c.log)
 	g.Go(func() error { keeper.run(ctx); return nil })
 	g.Go(func() error { rememberer.run(ctx); return nil })
+	g.Go(func() error { c.speakers.run(ctx); return nil })
 	g.Go(func() error { return c.loop(ctx, w, keeper, rememberer) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -174,6 +181,7 @@ func (c *Controller) loop(ctx context.Context, w *store.Watcher, keeper *keeper,
 		}
 		keeper.keep(c.toStore(c.flush()))
 		c.settleAll()
+		c.speakers.say(c.routesDue())
 		next := earliest(c.sendProbes(), c.tendNeighbours(), c.sendAnnouncements())
 		c.metrics.flushSeconds.Observe(time.Since(began).Seconds())
 		c.mu.Unlock()

@@ -34,7 +34,11 @@ func (c *Controller) linksReported(h *host, links []ovsdb.LinkState) {
 func (c *Controller) lanesMoved(g *gateway) {
 	c.dirty.phases[&g.object] = true
 	active := c.activeHosts(g)
-	if g.active != nil && !slices.Equal(active, g.active) {
+	if slices.Equal(active, g.active) {
+		return
+	}
+	c.dirty.routes[g.ext] = true
+	if g.active != nil {
 		for i, name := range active {
 			if i < len(g.active) && name != g.active[i] {
 				c.event(topology.EventLaneMoved, g.key, name, laneText(g.spec.Allocated.Lanes[i], g.active[i], name))
@@ -42,7 +46,6 @@ func (c *Controller) lanesMoved(g *gateway) {
 		}
 	}
 	g.active = active
-	c.dirty.routes[g.ext] = true
 }
 
 func laneText(l topology.Lane, from, to string) string {

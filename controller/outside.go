@@ -72,6 +72,7 @@ func (c *Controller) externalChanged(before, after *topology.ExternalNetwork) {
 		for a := range x.neighbours {
 			x.feed.Set(x.neighbourOwner(a), nil)
 		}
+		c.dirty.routes[x] = true
 		c.forgotten = append(c.forgotten, x.key.Name)
 		c.remove(&x.object, x.feed)
 		return
@@ -177,6 +178,7 @@ func (c *Controller) attach(r *router, after *topology.Router) {
 	for _, set := range []map[*gateway]bool{r.exits, exits} {
 		for g := range set {
 			delete(g.routers, r)
+			c.dirty.routes[g.ext] = true
 			c.replanCarriers(g)
 			for f := range g.floats {
 				c.dirty.floats[f] = true

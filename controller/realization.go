@@ -53,6 +53,7 @@ func (c *Controller) Status(key topology.Key) topology.Status {
 		s.Warnings = c.gatewayWarnings(c.model.gateways[key])
 	case topology.KindExternalNetwork:
 		s.Warnings = c.hopWarnings(c.model.externals[key])
+		s.Peers = c.peerStatus(c.model.externals[key])
 	}
 	return s
 }

@@ -30,13 +30,14 @@ type resource struct {
 	Spec     json.RawMessage
 	Status   struct {
 		topology.Status
-		VNI         uint32                `json:"vni"`
-		MTU         int                   `json:"mtu"`
-		Subnets     []topology.Subnet     `json:"subnets"`
-		Addresses   []string              `json:"addresses"`
-		MAC         string                `json:"mac"`
-		InterfaceID string                `json:"interfaceID"`
-		Gateways    []topology.Attachment `json:"gateways"`
+		VNI         uint32                 `json:"vni"`
+		MTU         int                    `json:"mtu"`
+		Subnets     []topology.Subnet      `json:"subnets"`
+		Addresses   []string               `json:"addresses"`
+		MAC         string                 `json:"mac"`
+		InterfaceID string                 `json:"interfaceID"`
+		Gateways    []topology.Attachment  `json:"gateways"`
+		Lanes       []topology.GatewayLane `json:"lanes"`
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/dovetail-sdn/dovetail/integration/lab"
 )
 
 // Acceptance 1 of gateways: tenants with the same addresses reach the outside with
@@ -34,9 +32,7 @@ func TestTenantsReachTheOutside(t *testing.T) {
 	s := e.serve(e.server, "tcp", serverAddr, 80)
 	seen := map[string]netip.Addr{}
 	for i, n := range nodes {
-		if err := lab.Ping(t.Context(), n, serverAddr); err != nil {
-			t.Errorf("%s: %v", n.id, err)
-		}
+		n.mustPing(t, serverAddr.String())
 		e.dial(n, s.Addr())
 		eventually(t, 5*time.Second, func() error {
 			if got := len(s.Clients()); got != i+1 {

@@ -172,16 +172,10 @@ func (b *gatewayBuilder) ahead() []openflow.Action {
 	return actions(set(openflow.EthSrc.MAC(b.at.MAC)), set(outside(b.number)))
 }
 
-// keeps says whether a subnet's addresses leave as they are: IPv6, and the IPv4
-// of networks for which that is said.
-func (b *gatewayBuilder) keeps(n *topology.Network, s topology.Subnet) bool {
-	return s.CIDR.Addr().Is6() || slices.Contains(b.spec().RoutedNetworks, n.Metadata.Name)
-}
-
 func (b *gatewayBuilder) routed() {
 	for _, n := range b.Networks {
 		for _, s := range n.Allocated.Subnets {
-			if !b.keeps(n, s) {
+			if !b.Router.Routes(b.At.Gateway, n, s) {
 				continue
 			}
 			f := fieldsOf(s.CIDR.Addr())

@@ -3,6 +3,7 @@ package topology
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 )
 
@@ -18,6 +19,18 @@ func (g RouterGateway) Prefixes() []netip.Prefix {
 		return everywhere
 	}
 	return g.Destinations
+}
+
+// Routes says whether a subnet of one of the router's networks is reached from outside
+// by its own addresses, at a gateway that the router is connected to: IPv6 is, and the
+// IPv4 of networks for which that is said.
+func (r *Router) Routes(gateway string, n *Network, s Subnet) bool {
+	for _, g := range r.Spec.Gateways {
+		if g.Name == gateway {
+			return s.CIDR.Addr().Is6() || slices.Contains(g.RoutedNetworks, n.Metadata.Name)
+		}
+	}
+	return false
 }
 
 // Attachment is what the store chose for the router at the gateway, nil if it is

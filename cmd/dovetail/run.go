@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/dovetail-sdn/dovetail/bgp"
 	"github.com/dovetail-sdn/dovetail/controller"
 	"github.com/dovetail-sdn/dovetail/ofctrl"
 	"github.com/dovetail-sdn/dovetail/ovsdb"
@@ -66,6 +67,7 @@ func runController(ctx context.Context, o controllerOptions) error {
 	ctl := controller.New(controller.Config{
 		Intent: st, Log: o.Log.With().Str("part", "controller").Logger(), Metrics: registry,
 		OpenFlowTarget: o.openFlowTarget(listeners.openflow.Addr()),
+		NewSpeaker:     func(log zerolog.Logger) controller.Speaker { return bgp.New(log) },
 	})
 	switches := ofctrl.NewServer(ofctrl.Config{
 		Handler: ctl, Log: o.Log.With().Str("part", "ofctrl").Logger(), Metrics: registry,

@@ -97,7 +97,7 @@ func columns(kind topology.Kind, now time.Time) []column {
 				}
 				return joined(hops, netip.Addr.String)
 			}},
-			{title: "BGP", wide: true, cell: bgp},
+			{title: "BGP", wide: true, cell: bgpText},
 			{title: "MTU", wide: true, cell: func(o *object) string { return number(o.Status.MTU) }},
 			colPhase, colAge(now), colReason}
 	case topology.KindGateway:
@@ -157,8 +157,8 @@ func columns(kind topology.Kind, now time.Time) []column {
 		colPhase, colAge(now), colReason}
 }
 
-// bgp is the autonomous system, and those that routes are announced to.
-func bgp(o *object) string {
+// bgpText is the autonomous system, and those that routes are announced to.
+func bgpText(o *object) string {
 	b := o.Spec.BGP
 	if b == nil {
 		return ""
