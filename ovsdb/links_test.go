@@ -208,6 +208,10 @@ func TestSetLinks(t *testing.T) {
 	c.srv.SetLinks("h1", Links{Tick: true}) // no session: nothing
 	h := joinHost(t, c, "external_ids:dovetail-datapath-type=netdev")
 	c.untilLinks(t, "h1")
+	c.untilCalls(t, 1, "ready h1")
+	if calls := c.dump(); strings.Index(calls, "links h1") < strings.Index(calls, "ready h1") {
+		t.Errorf("links before the host was ready:\n%s", calls)
+	}
 	for n := range 2 * correctionBurst {
 		remote := fmt.Sprintf("192.0.2.%d", n+10)
 		c.srv.SetLinks("h1", Links{Tunnels: []Tunnel{{ID: 10000, Remote: netip.MustParseAddr(remote)}, {ID: 2, Remote: netip.MustParseAddr("192.0.2.2")}}})
