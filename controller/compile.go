@@ -111,6 +111,15 @@ func (c *Controller) awaitPlans(d dirty, grown map[*host][]*follow) {
 			}
 		}
 	}
+	for r := range d.attached {
+		for g := range r.exits {
+			for _, h := range c.carriers(g) {
+				for _, n := range r.nets {
+					await(&r.object, n, h)
+				}
+			}
+		}
+	}
 	for o, routers := range d.awaiting {
 		for _, r := range routers {
 			c.await(o, r.feed)

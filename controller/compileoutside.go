@@ -170,11 +170,28 @@ func (c *Controller) link(h *host, to map[*host]bool, tick bool) {
 	if links.Tick == h.wanted.Tick && slices.Equal(links.Tunnels, h.wanted.Tunnels) {
 		return
 	}
+	c.watch(h, to)
 	h.wanted = links
 	if c.hosts != nil {
 		c.hosts.SetLinks(h.key.Name, links)
 	}
 	c.dirty.phases[&h.object] = true
+}
+
+// watch notes which hosts a host sees the liveness of.
+func (c *Controller) watch(h *host, to map[*host]bool) {
+	for _, k := range c.model.hosts {
+		id := k.spec.Allocated.ID
+		if k == h || !to[k] {
+			delete(k.watchers, h)
+			delete(h.linkDown, id)
+			continue
+		}
+		if !k.watchers[h] {
+			k.watchers[h] = true
+			h.linkDown[id] = c.now()
+		}
+	}
 }
 
 func (c *Controller) compileExternal(x *external) {
@@ -285,6 +302,12 @@ func (c *Controller) placeFloat(f *floating, on *follow, here *host, mac topolog
 				c.dirty.outside[h] = true
 			}
 		}
+	}
+	if c.model.floatMACs[f.mac] == f {
+		delete(c.model.floatMACs, f.mac)
+	}
+	if here != nil {
+		c.model.floatMACs[mac] = f
 	}
 	moved := on != nil && (f.on != on || f.mac != mac)
 	f.on, f.here, f.mac = on, here, mac

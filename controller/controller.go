@@ -85,6 +85,7 @@ type Controller struct {
 	proved    map[pair]time.Time
 	// announcing are the floating IPs that have moved.
 	announcing map[*floating]*announcement
+	tendAt     time.Time                 // when a neighbour has to be asked
 	remembered map[string]neighbourTable // of before the start, by external network
 	forgotten  []string                  // external networks that are no more
 	revision   int64                     // of the intent in the feeds

@@ -3,6 +3,7 @@ package controller
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/dovetail-sdn/dovetail/topology"
 )
@@ -28,6 +29,8 @@ func (c *Controller) hostChanged(before, after *topology.Host) {
 			refusals:  map[*object]bool{},
 			gateways:  map[*gateway]bool{},
 			externals: map[*external]bool{},
+			linkDown:  map[uint32]time.Time{},
+			watchers:  map[*host]bool{},
 			awaySince: c.now(),
 		}
 		h.since = c.now()
@@ -78,8 +81,10 @@ func (c *Controller) hostRemoved(h *host) {
 	for id := range h.ports {
 		c.unclaim(h, id)
 	}
-	for o := range c.model.hosts {
-		delete(c.model.hosts[o].unproved, h)
+	for _, o := range c.model.hosts {
+		delete(o.unproved, h)
+		delete(o.watchers, h)
+		delete(o.linkDown, h.spec.Allocated.ID)
 	}
 	c.switches.Forget(h.spec.Allocated.DatapathID)
 	delete(c.model.byDPID, h.spec.Allocated.DatapathID)

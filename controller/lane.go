@@ -15,9 +15,16 @@ import (
 
 // linksReported takes in what a host says of its tunnels to gateway hosts.
 func (c *Controller) linksReported(h *host, links []ovsdb.LinkState) {
+	before := h.links
 	h.links = map[uint32]ovsdb.LinkState{}
 	for _, l := range links {
 		h.links[l.ID] = l
+		switch {
+		case l.Up:
+			delete(h.linkDown, l.ID)
+		case before[l.ID].Up:
+			h.linkDown[l.ID] = c.now()
+		}
 	}
 	for g := range h.gateways {
 		c.lanesMoved(g)
@@ -59,7 +66,7 @@ func laneText(l topology.Lane, from, to string) string {
 // it. Where nobody has, its OpenFlow session must do.
 func (c *Controller) alive(k *host) bool {
 	said := false
-	for _, h := range c.model.hosts {
+	for h := range k.watchers {
 		l, ok := h.links[k.spec.Allocated.ID]
 		if !ok || !h.ovsdbUp || !l.Known {
 			continue
@@ -130,15 +137,8 @@ const linkPatience = 10 * time.Second
 
 // linkLost says whether a link has been down for so long that nobody waits for it.
 func (c *Controller) linkLost(h, k *host) bool {
-	since, ok := h.linkDown[k.spec.Allocated.ID]
-	if !ok {
-		if h.linkDown == nil {
-			h.linkDown = map[uint32]time.Time{}
-		}
-		h.linkDown[k.spec.Allocated.ID] = c.now()
-		return false
-	}
-	return c.now().Sub(since) > linkPatience
+	since, down := h.linkDown[k.spec.Allocated.ID]
+	return down && c.now().Sub(since) > linkPatience
 }
 
 // unansweredHop is a configured next hop that has not answered, while none of its IP

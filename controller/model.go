@@ -22,6 +22,10 @@ type model struct {
 	externals map[topology.Key]*external
 	gateways  map[topology.Key]*gateway
 	floats    map[topology.Key]*floating
+	// floatMACs finds a floating IP that is on its endpoint's host by its MAC, exits an
+	// attachment by its VNI.
+	floatMACs map[topology.MAC]*floating
+	exits     map[uint32]exit
 	services  map[topology.Key]*service
 	// byInterface finds the endpoint of an iface-id.
 	byInterface map[string]*endpoint
@@ -45,6 +49,8 @@ func newModel() model {
 		externals:   map[topology.Key]*external{},
 		gateways:    map[topology.Key]*gateway{},
 		floats:      map[topology.Key]*floating{},
+		floatMACs:   map[topology.MAC]*floating{},
+		exits:       map[uint32]exit{},
 		services:    map[topology.Key]*service{},
 		byInterface: map[string]*endpoint{},
 		claims:      map[string][]claim{},
@@ -77,9 +83,11 @@ type host struct {
 	externals map[*external]bool // that it has ports of
 	wanted    ovsdb.Links        // what its gateways need
 	// links are the last report of its tunnels to gateway hosts, by their numbers, and
-	// linkDown since when they are waited for.
+	// linkDown since when those are not up.
 	links    map[uint32]ovsdb.LinkState
 	linkDown map[uint32]time.Time
+	// watchers are the hosts that have a tunnel to this one, to see whether it lives.
+	watchers map[*host]bool
 }
 
 func (h *host) vtep() netip.Addr { return h.spec.Allocated.EncapIP }

@@ -93,6 +93,7 @@ func (c *Controller) expectHops(x *external) {
 		if n == nil {
 			n = &neighbour{addr: a, permanent: true, interval: askFirst, next: c.now()}
 			x.neighbours[a] = n
+			c.tendAt = n.next
 		}
 		if n.permanent = true; n.asker.gw == nil || c.model.gateways[n.asker.gw.key] != n.asker.gw {
 			n.asker = by
@@ -148,6 +149,7 @@ func (c *Controller) resolve(h *host, pkt openflow.PacketIn) {
 		}
 		n = &neighbour{addr: a, interval: askFirst, next: c.now()}
 		x.neighbours[a] = n
+		c.tendAt = n.next
 	}
 	if by := c.askerOf(x, h, topology.MAC(pkt.Data[6:12])); by != (asker{}) {
 		n.asker = by
@@ -177,11 +179,9 @@ func (c *Controller) askerOf(x *external, h *host, mac topology.MAC) asker {
 				return asker{gw: g, lane: i}
 			}
 		}
-		for f := range g.floats {
-			if f.here == h && f.mac == mac {
-				return asker{f: f}
-			}
-		}
+	}
+	if f := c.model.floatMACs[mac]; f != nil && f.here == h && f.gw.ext == x {
+		return asker{f: f}
 	}
 	return asker{}
 }
@@ -197,6 +197,7 @@ func (c *Controller) heard(pkt openflow.PacketIn) {
 	if !ok || n == nil {
 		return // nobody asked
 	}
+	c.tendAt = time.Time{}
 	changed := n.mac != topology.MAC(mac)
 	n.mac, n.asked, n.interval, n.next = mac, 0, askFirst, c.now().Add(askAgain)
 	if !changed {
@@ -233,6 +234,10 @@ func (c *Controller) setNeighbour(x *external, n *neighbour) {
 // time means never.
 func (c *Controller) tendNeighbours() (next time.Time) {
 	now := c.now()
+	if c.tendAt.After(now) {
+		return c.tendAt
+	}
+	defer func() { c.tendAt = next }()
 	for _, x := range c.model.externals {
 		for a, n := range x.neighbours {
 			if !n.next.After(now) {

@@ -32,9 +32,10 @@ type gateway struct {
 	ext  *external
 	feed *follow // for the hosts that carry it
 	// What refers to it.
-	routers  map[*router]bool
-	floats   map[*floating]bool
-	services map[*service]bool
+	routers   map[*router]bool
+	floats    map[*floating]bool
+	byAddress map[netip.Addr]*floating
+	services  map[*service]bool
 	// hosts have its groups.
 	hosts map[*host]bool
 	// active are the hosts that carried its lanes when that was last looked at.
@@ -55,6 +56,12 @@ type floating struct {
 	mac  topology.MAC
 	// problem says why it stands for nothing.
 	problem string
+}
+
+// exit is a router's way out by one gateway.
+type exit struct {
+	router *router
+	gw     *gateway
 }
 
 // service is a service outside.
@@ -107,7 +114,7 @@ func (c *Controller) gatewayChanged(before, after *topology.Gateway) {
 	g := c.model.gateways[after.Key()]
 	if g == nil {
 		g = &gateway{object: newObject(after.Key()), feed: newFollow(after.Key().String()),
-			routers: map[*router]bool{}, floats: map[*floating]bool{}, services: map[*service]bool{}, hosts: map[*host]bool{}}
+			routers: map[*router]bool{}, floats: map[*floating]bool{}, byAddress: map[netip.Addr]*floating{}, services: map[*service]bool{}, hosts: map[*host]bool{}}
 		g.ext = c.model.externals[topology.Key{Kind: topology.KindExternalNetwork, Name: after.Spec.ExternalNetwork}]
 		g.ext.gateways[g] = true
 		c.model.gateways[after.Key()] = g
@@ -178,6 +185,7 @@ func (c *Controller) attach(r *router, after *topology.Router) {
 	for _, set := range []map[*gateway]bool{r.exits, exits} {
 		for g := range set {
 			delete(g.routers, r)
+			c.forgetExit(r, g)
 			c.dirty.routes[g.ext] = true
 			c.replanCarriers(g)
 			for f := range g.floats {
@@ -188,9 +196,18 @@ func (c *Controller) attach(r *router, after *topology.Router) {
 	}
 	for g := range exits {
 		g.routers[r] = true
+		c.model.exits[after.Attachment(g.key.Name).VNI] = exit{r, g}
 	}
 	r.exits = exits
 	c.dirty.attached[r] = true
+}
+
+func (c *Controller) forgetExit(r *router, g *gateway) {
+	for vni, e := range c.model.exits {
+		if e.router == r && e.gw == g {
+			delete(c.model.exits, vni)
+		}
+	}
 }
 
 func (c *Controller) floatingChanged(before, after *topology.FloatingIP) {
@@ -198,6 +215,7 @@ func (c *Controller) floatingChanged(before, after *topology.FloatingIP) {
 		f := c.model.floats[before.Key()]
 		c.stand(f, nil)
 		delete(f.gw.floats, f)
+		delete(f.gw.byAddress, f.spec.Allocated.Address)
 		delete(c.model.floats, f.key)
 		delete(c.dirty.floats, f)
 		c.placeFloat(f, nil, nil, topology.MAC{})
@@ -211,7 +229,11 @@ func (c *Controller) floatingChanged(before, after *topology.FloatingIP) {
 		f.gw.floats[f] = true
 		c.model.floats[after.Key()] = f
 	}
+	if f.spec != nil {
+		delete(f.gw.byAddress, f.spec.Allocated.Address)
+	}
 	f.spec = after
+	f.gw.byAddress[after.Allocated.Address] = f
 	c.stand(f, after)
 	c.dirty.floats[f] = true
 	c.dirty.phases[&f.object] = true

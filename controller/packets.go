@@ -35,35 +35,46 @@ func (c *Controller) packetArrived(h *host, pkt openflow.PacketIn) {
 // translateEntering gives an ICMP error from outside, and what it quotes, the address
 // inside.
 func (c *Controller) translateEntering(h *host, pkt openflow.PacketIn) {
-	x := c.externalOf(pkt)
-	if x == nil {
+	f := c.floatTo(c.externalOf(pkt), pkt.Data)
+	if f == nil {
 		return
 	}
-	for g := range x.gateways {
-		for f := range g.floats {
-			view, _ := c.viewFloat(f)
-			for _, t := range view.Targets {
-				tr := packet.Translation{From: view.Address, To: t.Inside, Protocol: protocol(t.Protocol), FromPort: t.Port, ToPort: t.EndpointPort}
-				if !quotes(pkt.Data, view.Address) {
-					continue
-				}
-				if frame, ok := packet.Translate(pkt.Data, tr); ok {
-					c.send(h.spec.Allocated.DatapathID, frame, setRouter(t.Router), openflow.Resubmit{Table: pipeline.TableArrive})
-					return
-				}
-			}
+	view, _ := c.viewFloat(f)
+	for _, t := range view.Targets {
+		tr := packet.Translation{From: view.Address, To: t.Inside, Protocol: protocol(t.Protocol), FromPort: t.Port, ToPort: t.EndpointPort}
+		if frame, ok := packet.Translate(pkt.Data, tr); ok {
+			c.send(h.spec.Allocated.DatapathID, frame, setRouter(t.Router), openflow.Resubmit{Table: pipeline.TableArrive})
+			return
 		}
 	}
+}
+
+// floatTo is the floating IP that a packet is for.
+func (c *Controller) floatTo(x *external, frame []byte) *floating {
+	_, dst := addresses(frame)
+	if x == nil || !dst.IsValid() {
+		return nil
+	}
+	for g := range x.gateways {
+		if f := g.byAddress[dst]; f != nil {
+			return f
+		}
+	}
+	return nil
 }
 
 // translateLeaving gives an ICMP error of an endpoint's, and what it quotes, the
 // floating IP.
 func (c *Controller) translateLeaving(h *host, pkt openflow.PacketIn) {
-	vni := binary.BigEndian.Uint32(narrow(pkt, pipeline.RegNetwork))
-	for _, f := range c.model.floats {
+	e := c.model.exits[binary.BigEndian.Uint32(narrow(pkt, pipeline.RegNetwork))]
+	src, _ := addresses(pkt.Data)
+	if e.gw == nil || !src.IsValid() {
+		return
+	}
+	for f := range e.gw.floats {
 		view, _ := c.viewFloat(f)
 		for _, t := range view.Targets {
-			if t.At.VNI != vni || !quotes(pkt.Data, t.Inside) {
+			if t.Router != e.router.spec.Allocated.ID || t.Inside != src {
 				continue
 			}
 			tr := packet.Translation{From: t.Inside, To: view.Address, Protocol: protocol(t.Protocol), FromPort: t.EndpointPort, ToPort: t.Port}
@@ -86,17 +97,21 @@ func protocol(name string) uint8 {
 	return 0
 }
 
-// quotes says whether a packet is from or to an address.
-func quotes(frame []byte, a netip.Addr) bool {
-	from, size := 26, 4
-	if a.Is6() {
-		from, size = 22, 16
+// addresses are the source and the destination of an IP packet; the zero Addr if it is
+// none.
+func addresses(frame []byte) (src, dst netip.Addr) {
+	if len(frame) < 34 {
+		return src, dst
 	}
-	if len(frame) < from+2*size {
-		return false
+	switch binary.BigEndian.Uint16(frame[12:]) {
+	case 0x0800:
+		return netip.AddrFrom4([4]byte(frame[26:])), netip.AddrFrom4([4]byte(frame[30:]))
+	case 0x86dd:
+		if len(frame) >= 54 {
+			return netip.AddrFrom16([16]byte(frame[22:])), netip.AddrFrom16([16]byte(frame[38:]))
+		}
 	}
-	want := a.AsSlice()
-	return string(frame[from:from+size]) == string(want) || string(frame[from+size:from+2*size]) == string(want)
+	return src, dst
 }
 
 func setRouter(id uint32) openflow.Action {
@@ -118,15 +133,10 @@ func (c *Controller) resetStray(h *host, pkt openflow.PacketIn) {
 
 // portsExhausted notes that a router has no port left to translate to.
 func (c *Controller) portsExhausted(pkt openflow.PacketIn) {
-	vni := binary.BigEndian.Uint32(narrow(pkt, pipeline.RegNetwork))
-	for _, r := range c.model.routers {
-		for _, a := range r.spec.Allocated.Gateways {
-			if a.VNI == vni && !middleOfTCP(pkt.Data) {
-				r.exhausted = c.now()
-				r.exhaustedBy = a.Gateway
-				c.metrics.exhausted.Inc()
-			}
-		}
+	e := c.model.exits[binary.BigEndian.Uint32(narrow(pkt, pipeline.RegNetwork))]
+	if e.router != nil && !middleOfTCP(pkt.Data) {
+		e.router.exhausted, e.router.exhaustedBy = c.now(), e.gw.key.Name
+		c.metrics.exhausted.Inc()
 	}
 }
 

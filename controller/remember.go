@@ -82,6 +82,7 @@ func (c *Controller) recall(x *external) {
 	for a, mac := range c.remembered[x.key.Name] {
 		n := &neighbour{addr: a, mac: mac, interval: askFirst, next: c.now().Add(askFirst)}
 		x.neighbours[a] = n
+		c.tendAt = time.Time{}
 		x.recalled = append(x.recalled, n)
 	}
 	delete(c.remembered, x.key.Name)
