@@ -64,9 +64,10 @@ func readState(name string) (s state, err error) {
 	return s, nil
 }
 
-// update changes what is written down of workloads and the world outside; the rest never changes. Another process may have changed it since it
-// was read, as when several workloads are attached at once, so it is read anew, and
-// locked until it is written. If change fails it must have changed nothing.
+// update changes what is written down of workloads and the world outside; the rest
+// never changes. Another process may have changed it since it was read, as when
+// several workloads are attached at once, so it is read anew, and locked until it is
+// written. If change fails it must have changed nothing.
 func (l *Lab) update(change func(s *state) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
