@@ -40,6 +40,7 @@ type script struct {
 	router map[string]*topology.Router
 	eps    map[topology.Key]*topology.Endpoint
 	ports  map[string][]string // by host
+	edge   outsideScript
 	log    []string
 }
 
@@ -53,13 +54,19 @@ func newScript(rt *rapid.T, t *testing.T) *script {
 		s.nets = append(s.nets, aNetwork(tenant, fmt.Sprintf("n%d", i), uint32(100+i)))
 		s.w.put(s.nets[i])
 	}
+	s.edge.begin(s)
 	return s
 }
 
 func (s *script) step() {
-	switch rapid.SampledFrom([]string{"endpoint", "endpoint", "port", "port", "port", "router", "ack"}).Draw(s.rt, "what") {
+	switch rapid.SampledFrom([]string{"endpoint", "endpoint", "port", "port", "port", "router", "ack", "outside", "outside", "outside"}).Draw(s.rt, "what") {
+	case "outside":
+		s.edge.step(s)
 	case "endpoint":
 		e := anEndpoint(rapid.SampledFrom(s.nets).Draw(s.rt, "net"), rapid.IntRange(1, 3).Draw(s.rt, "i"))
+		if s.edge.stoodFor(e.Key()) {
+			return
+		}
 		if s.eps[e.Key()] != nil && rapid.Bool().Draw(s.rt, "delete") {
 			s.log = append(s.log, "delete "+e.Key().String())
 			delete(s.eps, e.Key())
@@ -97,7 +104,7 @@ func (s *script) step() {
 			}
 			return
 		}
-		s.router["r"] = aRouter("acme", "r", 1, nets[which]...)
+		s.router["r"] = s.edge.attach(aRouter("acme", "r", 1, nets[which]...))
 		s.w.put(s.router["r"])
 	case "ack":
 		s.w.ackAll()
@@ -108,8 +115,9 @@ func (s *script) step() {
 func (s *script) fresh() *world {
 	w := newWorld(s.t)
 	for i := range s.hosts {
-		w.put(aHost(i + 1))
+		w.put(s.edge.host(i + 1))
 	}
+	w.put(s.edge.external, s.edge.gateway)
 	for _, n := range s.nets {
 		w.put(n)
 	}
@@ -121,6 +129,12 @@ func (s *script) fresh() *world {
 	}
 	for h, ids := range s.ports {
 		w.ports(h, ids...)
+	}
+	if s.edge.float != nil {
+		w.put(s.edge.float)
+	}
+	if s.edge.service != nil {
+		w.put(s.edge.service)
 	}
 	return w
 }

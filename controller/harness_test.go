@@ -85,6 +85,8 @@ func (w *world) round(b store.Batch) {
 	}
 	w.settleAll()
 	w.sendProbes()
+	w.tendNeighbours()
+	w.sendAnnouncements()
 }
 
 // ackAll has every switch acknowledge all that it was sent.
@@ -141,6 +143,22 @@ func (w *world) current(k topology.Key) topology.Object {
 	case topology.KindHost:
 		if h := w.model.hosts[k.Name]; h != nil {
 			return h.spec
+		}
+	case topology.KindExternalNetwork:
+		if x := w.model.externals[k]; x != nil {
+			return x.spec
+		}
+	case topology.KindGateway:
+		if g := w.model.gateways[k]; g != nil {
+			return g.spec
+		}
+	case topology.KindFloatingIP:
+		if f := w.model.floats[k]; f != nil {
+			return f.spec
+		}
+	case topology.KindService:
+		if s := w.model.services[k]; s != nil {
+			return s.spec
 		}
 	}
 	return nil

@@ -260,7 +260,7 @@ func (c *Controller) tend(x *external, n *neighbour, now time.Time) {
 			c.setNeighbour(x, n)
 		}
 		return
-	case n.permanent && n.known() && n.asked == askMissed:
+	case n.permanent && n.known() && n.asked >= askMissed:
 		// Another may answer; while none does, this one's MAC is as good as any.
 		c.fallBack(x, n)
 	}
