@@ -331,7 +331,7 @@ func (c *Controller) viewFloat(f *floating) (view pipeline.Floating, here *host)
 	}) {
 		e := c.model.endpoints[t.Endpoint]
 		r := e.net.router
-		if r == nil || !r.exits[f.gw] || r.servicesOnly(f.gw) {
+		if r == nil || !r.exits[f.gw] || r.at(f.gw).ServicesOnly {
 			f.problem = "the network of " + e.key.String() + " has no router that is connected to gateway " + f.gw.key.Name
 			continue
 		}
@@ -357,7 +357,11 @@ func (c *Controller) viewFloat(f *floating) (view pipeline.Floating, here *host)
 	return view, here
 }
 
-func (r *router) servicesOnly(g *gateway) bool {
+// at is what the router's spec says of a gateway.
+func (r *router) at(g *gateway) topology.RouterGateway {
 	i := slices.IndexFunc(r.spec.Spec.Gateways, func(rg topology.RouterGateway) bool { return rg.Name == g.key.Name })
-	return i >= 0 && r.spec.Spec.Gateways[i].ServicesOnly
+	if i < 0 {
+		return topology.RouterGateway{}
+	}
+	return r.spec.Spec.Gateways[i]
 }

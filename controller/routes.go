@@ -112,9 +112,10 @@ func (c *Controller) lanesAnnounced(g *gateway) []netip.Addr {
 // addresses.
 func routedPrefixes(r *router, g *gateway) []netip.Prefix {
 	var list []netip.Prefix
+	spec := r.at(g)
 	for _, n := range r.nets {
 		for _, s := range n.spec.Allocated.Subnets {
-			if r.spec.Routes(g.key.Name, n.spec, s) {
+			if spec.Routes(n.key.Name, s.CIDR) {
 				list = append(list, s.CIDR)
 			}
 		}

@@ -175,7 +175,7 @@ func (b *gatewayBuilder) ahead() []openflow.Action {
 func (b *gatewayBuilder) routed() {
 	for _, n := range b.Networks {
 		for _, s := range n.Allocated.Subnets {
-			if !b.Router.Routes(b.At.Gateway, n, s) {
+			if !b.spec().Routes(n.Metadata.Name, s.CIDR) {
 				continue
 			}
 			f := fieldsOf(s.CIDR.Addr())

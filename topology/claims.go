@@ -9,11 +9,11 @@ import (
 // are left out.
 type claim struct {
 	as       claimKind
-	of       Key // a tenant, or an endpoint
-	gateway  string
+	of       Key    // a tenant, or an endpoint
+	gateway  string // or physical network
 	address  netip.Addr
 	protocol string
-	port     int
+	port     int // or VLAN
 }
 
 type claimKind string
@@ -30,21 +30,24 @@ const (
 	// Its address is unspecified, and says the IP version: it is always the
 	// endpoint's first of that version.
 	claimTarget claimKind = "target"
+	// claimWire: by the physical network and the VLAN, frames of external networks are
+	// told apart.
+	claimWire claimKind = "wire"
 )
 
 // claims are all that an object has alone: those of an external network in the
-// order of its peers, those of a service two for each port, those of a floating IP
+// order of its peers and then its wire, those of a service two for each port, those of a floating IP
 // in the order of its ports.
 func claims(o Object) []claim {
 	var list []claim
 	switch o := o.(type) {
 	case *ExternalNetwork:
-		if o.Spec.BGP == nil {
-			return nil
+		if o.Spec.BGP != nil {
+			for _, p := range o.Spec.BGP.Peers {
+				list = append(list, claim{as: claimPeer, address: p.Address})
+			}
 		}
-		for _, p := range o.Spec.BGP.Peers {
-			list = append(list, claim{as: claimPeer, address: p.Address})
-		}
+		list = append(list, claim{as: claimWire, gateway: o.Spec.PhysicalNetwork, port: o.Spec.VLAN})
 	case *Service:
 		tenant := Key{Kind: KindTenant, Name: o.Metadata.Tenant}
 		for _, p := range o.Spec.Ports {
@@ -90,6 +93,8 @@ func (s *State) checkClaims(o Object) error {
 		switch c.as {
 		case claimPeer:
 			return conflict(o.Key(), fmt.Sprintf("spec.bgp.peers[%d].address", i), holder, "%s is a peer of another external network; a router is a peer of one", c.address)
+		case claimWire:
+			return conflict(o.Key(), "spec.vlan", holder, "%s of physical network %s is another external network's already, and hosts could not tell their packets apart; choose another VLAN, or make one external network with the subnets of both", vlanText(c.port), c.gateway)
 		case claimTarget:
 			return conflict(o.Key(), fmt.Sprintf("spec.ports[%d].endpointPort", i), holder,
 				"%s port %d of %s is reached at gateway %s by another floating IP already, and replies could not be told apart; choose another port", c.protocol, c.port, c.of, c.gateway)
@@ -99,4 +104,11 @@ func (s *State) checkClaims(o Object) error {
 		}
 	}
 	return nil
+}
+
+func vlanText(vlan int) string {
+	if vlan == 0 {
+		return "untagged traffic"
+	}
+	return fmt.Sprintf("VLAN %d", vlan)
 }

@@ -28,6 +28,9 @@ type Draft struct {
 type Edit struct {
 	Key           Key
 	Before, After Object
+	// Outside says that the subnets of a network changed whose router is connected to
+	// a gateway, so that it was checked against objects of other tenants.
+	Outside bool
 }
 
 // step is one change under way.
@@ -242,6 +245,16 @@ func (d *Draft) puts(kind Kind) []*step {
 	return out
 }
 
+// outside says whether a step is an Edit that is to say Outside.
+func (d *Draft) outside(st *step) bool {
+	n, old := asNetwork(st.now), asNetwork(st.old)
+	if n == nil || old == nil || slices.Equal(n.Allocated.Subnets, old.Allocated.Subnets) {
+		return false
+	}
+	r := d.state.routerOf(n)
+	return r != nil && len(r.Allocated.Gateways) > 0
+}
+
 // finish lists what changed.
 func (d *Draft) finish() {
 	byKind := map[Kind][]Edit{}
@@ -249,7 +262,7 @@ func (d *Draft) finish() {
 	for i, st := range d.steps {
 		d.Objects[i] = st.now
 		if st.now != st.old {
-			byKind[st.Key.Kind] = append(byKind[st.Key.Kind], Edit{Key: st.Key, Before: st.old, After: st.now})
+			byKind[st.Key.Kind] = append(byKind[st.Key.Kind], Edit{Key: st.Key, Before: st.old, After: st.now, Outside: d.outside(&st)})
 		}
 	}
 	for _, k := range slices.Backward(kinds) {

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 )
@@ -63,8 +64,8 @@ func (d *Draft) check() error {
 			return err
 		}
 	}
-	for key, blame := range routers {
-		if err := d.state.checkRouter(d.state.objects[key].(*Router), blame); err != nil {
+	for _, key := range slices.SortedFunc(maps.Keys(routers), compareKeys) { // so that the answer is always the same
+		if err := d.state.checkRouter(d.state.objects[key].(*Router), routers[key]); err != nil {
 			return err
 		}
 	}
@@ -165,8 +166,9 @@ func (s *State) joinedSubnets(r *Router) []joined {
 }
 
 // checkRouter checks that the subnets of a router do not overlap, that its static
-// routes fit them, and that no service is reached by an address in them. blame is the object whose change made it necessary: the
-// router, or one of its networks.
+// routes fit them, that no service is reached by an address in them, and that those
+// that are routed outside fit there. blame is the object whose change made it
+// necessary: the router, or one of its networks.
 func (s *State) checkRouter(r *Router, blame Key) error {
 	subnets := s.joinedSubnets(r)
 	for i := 1; i < len(subnets); i++ {
@@ -194,7 +196,10 @@ func (s *State) checkRouter(r *Router, blame Key) error {
 		}
 		return invalid(blame, fmt.Sprintf("spec.staticRoutes[%d].%s", i, field), "%s", reason)
 	}
-	return s.checkServicesOf(r, subnets, blame)
+	if err := s.checkServicesOf(r, subnets, blame); err != nil {
+		return err
+	}
+	return s.checkRoutedOf(r, subnets, blame)
 }
 
 // checkRouteFits says which field of a route does not fit the joined subnets, and

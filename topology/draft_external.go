@@ -99,7 +99,7 @@ func (s *State) checkExternalFits(x *ExternalNetwork) error {
 	if found {
 		return conflict(x.Key(), "spec.subnets", idx.addresses[lost], "%s, and it is given out; take it back first", externalAddress(x, lost))
 	}
-	return nil
+	return s.checkNotRouted(x)
 }
 
 // checkStillStoodFor checks that an endpoint has the addresses that floating IPs

@@ -54,6 +54,11 @@ func (s *State) checkServices(services []*Service) error {
 			}
 		}
 	}
+	for _, v := range services {
+		if err := s.checkServiceOutside(v); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -21,16 +21,10 @@ func (g RouterGateway) Prefixes() []netip.Prefix {
 	return g.Destinations
 }
 
-// Routes says whether a subnet of one of the router's networks is reached from outside
-// by its own addresses, at a gateway that the router is connected to: IPv6 is, and the
-// IPv4 of networks for which that is said.
-func (r *Router) Routes(gateway string, n *Network, s Subnet) bool {
-	for _, g := range r.Spec.Gateways {
-		if g.Name == gateway {
-			return s.CIDR.Addr().Is6() || slices.Contains(g.RoutedNetworks, n.Metadata.Name)
-		}
-	}
-	return false
+// Routes says whether a subnet of one of the router's networks is reached outside by
+// its own addresses: IPv6 is, and IPv4 where that is said.
+func (g RouterGateway) Routes(network string, cidr netip.Prefix) bool {
+	return cidr.Addr().Is6() || slices.Contains(g.RoutedNetworks, network)
 }
 
 // Attachment is what the store chose for the router at the gateway, nil if it is

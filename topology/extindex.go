@@ -10,14 +10,16 @@ import (
 // refer to it. It can outlive the network for a moment, inside a change set.
 type extIndex struct {
 	gateways  map[string]struct{}
-	addresses map[netip.Addr]Key        // to the holder: a gateway, a router or a floating IP
-	pools     map[AddressRange]*numbers // taken offsets, of pools that were allocated from
+	addresses map[netip.Addr]Key             // to the holder: a gateway, a router or a floating IP
+	pools     map[AddressRange]*numbers      // taken offsets, of pools that were allocated from
+	services  map[string]map[string]struct{} // those there, by tenant
+	routed    prefixTree[routedBy]           // subnets that are reached by their own addresses
 }
 
 func (s *State) external(name string) *extIndex {
 	x := s.externals[name]
 	if x == nil {
-		x = &extIndex{gateways: map[string]struct{}{}, addresses: map[netip.Addr]Key{}, pools: map[AddressRange]*numbers{}}
+		x = &extIndex{gateways: map[string]struct{}{}, addresses: map[netip.Addr]Key{}, pools: map[AddressRange]*numbers{}, services: map[string]map[string]struct{}{}}
 		s.externals[name] = x
 	}
 	return x
@@ -25,7 +27,7 @@ func (s *State) external(name string) *extIndex {
 
 func (s *State) dropExternalIfEmpty(name string) {
 	x := s.externals[name]
-	if x != nil && s.objects[Key{Kind: KindExternalNetwork, Name: name}] == nil && len(x.gateways) == 0 && len(x.addresses) == 0 {
+	if x != nil && s.objects[Key{Kind: KindExternalNetwork, Name: name}] == nil && len(x.gateways) == 0 && len(x.addresses) == 0 && len(x.services) == 0 && x.routed.empty() {
 		delete(s.externals, name)
 	}
 }
@@ -143,6 +145,9 @@ func (s *State) indexHoldings(o Object) {
 			addTo(s.gatewayUse, h.gateway, key)
 			addTo(s.atGateway, use{h.gateway, key.Kind, key.Tenant}, key.Name)
 		}
+		if key.Kind == KindService {
+			addTo(x.services, key.Tenant, key.Name)
+		}
 		for _, a := range h.addresses {
 			x.take(a, key)
 		}
@@ -158,6 +163,9 @@ func (s *State) unindexHoldings(o Object) {
 		} else {
 			removeFrom(s.gatewayUse, h.gateway, key)
 			removeFrom(s.atGateway, use{h.gateway, key.Kind, key.Tenant}, key.Name)
+		}
+		if key.Kind == KindService {
+			removeFrom(x.services, key.Tenant, key.Name)
 		}
 		for _, a := range h.addresses {
 			x.release(a, key)

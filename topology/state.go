@@ -159,6 +159,7 @@ func (s *State) index(o Object) {
 	switch o := o.(type) {
 	case *Network:
 		s.network(o.Key()).setSubnets(o)
+		s.indexRouted(s.routerOf(o), o)
 	case *Router:
 		for _, name := range o.Spec.Networks {
 			n := s.network(o.NetworkKey(name))
@@ -166,6 +167,7 @@ func (s *State) index(o Object) {
 				n.router = o.Metadata.Name
 			}
 		}
+		s.indexRouted(o, s.joinedTo(o)...)
 	case *Endpoint:
 		s.network(o.NetworkKey()).attach(o)
 		if _, taken := s.interfaces[o.Allocated.InterfaceID]; !taken {
@@ -191,6 +193,7 @@ func (s *State) unindex(o Object) {
 	for _, n := range s.numbersOf(o) {
 		n.pool.release(n.number, o.Key())
 	}
+	s.unindexRouted(o)
 	s.unindexHoldings(o)
 	s.unindexClaims(o)
 	switch o := o.(type) {

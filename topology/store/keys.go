@@ -62,7 +62,7 @@ func parseObjectKey(s string) (topology.Key, bool) {
 	return topology.Key{}, false
 }
 
-// externalGuard protects external networks, gateways, and the addresses and
+// externalGuard protects external networks, gateways, and the addresses, subnets and
 // references of tenants' objects there. No tenant can have its name.
 const externalGuard = "@external"
 

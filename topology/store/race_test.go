@@ -30,6 +30,7 @@ func TestCommitNoticesWhatCameBetween(t *testing.T) {
 	}
 	peering := func(name string) *topology.ExternalNetwork {
 		x := external(name)
+		x.Spec.PhysicalNetwork = name
 		x.Spec.BGP = &topology.BGP{ASN: 65000, Peers: []topology.BGPPeer{{Address: netip.MustParseAddr("192.0.2.1"), ASN: 65001}}}
 		return x
 	}
@@ -38,10 +39,19 @@ func TestCommitNoticesWhatCameBetween(t *testing.T) {
 		f.Spec.Ports = []topology.PortForward{{Protocol: "tcp", Port: 80, Endpoint: "web1"}}
 		return f
 	}
+	wire := func(name string) *topology.ExternalNetwork {
+		x := external(name)
+		x.Spec.VLAN = 7
+		return x
+	}
+	eight := external("internet")
+	eight.Spec.Subnets = append(eight.Spec.Subnets, topology.ExternalSubnet{CIDR: netip.MustParsePrefix("fd00:8::/64")})
 	alike, other := sameNumber(t)
 	base := puts(tenant("a"), tenant("b"), tenant("empty"),
 		network("a", "blue", "10.0.0.0/24"), network("a", "red", "10.1.0.0/24"), network("a", "green", "10.1.0.0/24"), network("b", "blue", "10.0.0.0/24"),
 		external("internet"), gateway("edge"), gateway("spare"),
+		network("a", "six", "fd00:6::/64"), network("b", "six", "fd00:6::/64"), network("a", "joined"), network("b", "joined"),
+		at(router("a", "connected", "joined"), "edge"), at(router("b", "connected", "joined"), "edge"),
 		endpoint("a", "web1", "blue"), &topology.Host{Metadata: topology.Metadata{Name: "h1"}})
 	for name, tc := range map[string]struct{ first, between []Change }{
 		"one address":                 {puts(endpoint("a", "x", "blue", "10.0.0.9")), puts(endpoint("a", "y", "blue", "10.0.0.9"))},
@@ -66,6 +76,11 @@ func TestCommitNoticesWhatCameBetween(t *testing.T) {
 		"service in a new subnet":     {puts(service("a", "s", "10.1.0.53")), puts(at(router("a", "r", "red"), "edge"))},
 		"one inside address":          {puts(service("a", "s", "10.9.0.53")), puts(service("a", "t", "10.9.0.53"))},
 		"one number for two hosts":    {register(alike), register(other)},
+		"one subnet, two tenants":     {puts(at(router("a", "r", "six"), "edge")), puts(at(router("b", "r", "six"), "edge"))},
+		"one subnet, by a network":    {puts(network("a", "joined", "fd00:6::/64")), puts(at(router("b", "r", "six"), "edge"))},
+		"one subnet, by two networks": {puts(network("a", "joined", "fd00:7::/64")), puts(network("b", "joined", "fd00:7::/64"))},
+		"subnet of the outside":       {puts(network("a", "joined", "fd00:8::/64")), puts(eight)},
+		"one wire":                    {puts(wire("x")), puts(wire("y"))},
 		"host that is deleted":        {deletes(host("h1")), deletes(host("h1"))},
 	} {
 		t.Run(name, func(t *testing.T) {

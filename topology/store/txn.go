@@ -37,6 +37,9 @@ func editGuards(e topology.Edit) []string {
 			list = append(list, guards(o)...)
 		}
 	}
+	if e.Outside {
+		list = append(list, externalGuard)
+	}
 	return list
 }
 
