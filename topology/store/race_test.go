@@ -49,9 +49,9 @@ func TestCommitNoticesWhatCameBetween(t *testing.T) {
 	alike, other := sameNumber(t)
 	base := puts(tenant("a"), tenant("b"), tenant("empty"),
 		network("a", "blue", "10.0.0.0/24"), network("a", "red", "10.1.0.0/24"), network("a", "green", "10.1.0.0/24"), network("b", "blue", "10.0.0.0/24"),
-		external("internet"), gateway("edge"), gateway("spare"),
+		external("internet"), gateway("edge"), gateway("spare"), gateway("busy"),
 		network("a", "six", "fd00:6::/64"), network("b", "six", "fd00:6::/64"), network("a", "joined"), network("b", "joined"),
-		at(router("a", "connected", "joined"), "edge"), at(router("b", "connected", "joined"), "edge"),
+		at(router("a", "connected", "joined"), "busy"), at(router("b", "connected", "joined"), "busy"),
 		endpoint("a", "web1", "blue"), &topology.Host{Metadata: topology.Metadata{Name: "h1"}})
 	for name, tc := range map[string]struct{ first, between []Change }{
 		"one address":                 {puts(endpoint("a", "x", "blue", "10.0.0.9")), puts(endpoint("a", "y", "blue", "10.0.0.9"))},
