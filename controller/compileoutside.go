@@ -184,12 +184,12 @@ func (c *Controller) watch(h *host, to map[*host]bool) {
 		id := k.spec.Allocated.ID
 		if k == h || !to[k] {
 			delete(k.watchers, h)
-			delete(h.linkDown, id)
+			delete(h.linkNew, id)
 			continue
 		}
 		if !k.watchers[h] {
 			k.watchers[h] = true
-			h.linkDown[id] = c.now()
+			h.linkNew[id] = c.now()
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (c *Controller) hostChanged(before, after *topology.Host) {
 			refusals:  map[*object]bool{},
 			gateways:  map[*gateway]bool{},
 			externals: map[*external]bool{},
-			linkDown:  map[uint32]time.Time{},
+			linkNew:   map[uint32]time.Time{},
 			watchers:  map[*host]bool{},
 			awaySince: c.now(),
 		}
@@ -84,7 +84,7 @@ func (c *Controller) hostRemoved(h *host) {
 	for _, o := range c.model.hosts {
 		delete(o.unproved, h)
 		delete(o.watchers, h)
-		delete(o.linkDown, h.spec.Allocated.ID)
+		delete(o.linkNew, h.spec.Allocated.ID)
 	}
 	c.switches.Forget(h.spec.Allocated.DatapathID)
 	delete(c.model.byDPID, h.spec.Allocated.DatapathID)

@@ -15,15 +15,11 @@ import (
 
 // linksReported takes in what a host says of its tunnels to gateway hosts.
 func (c *Controller) linksReported(h *host, links []ovsdb.LinkState) {
-	before := h.links
 	h.links = map[uint32]ovsdb.LinkState{}
 	for _, l := range links {
 		h.links[l.ID] = l
-		switch {
-		case l.Up:
-			delete(h.linkDown, l.ID)
-		case before[l.ID].Up:
-			h.linkDown[l.ID] = c.now()
+		if l.Up {
+			delete(h.linkNew, l.ID)
 		}
 	}
 	for g := range h.gateways {
@@ -120,7 +116,7 @@ func (c *Controller) judgeGateway(g *gateway) (topology.Phase, string) {
 			if h == k || c.away(h) || !k.openflowUp {
 				continue
 			}
-			if l := h.links[k.spec.Allocated.ID]; !l.Up && !c.linkLost(h, k) {
+			if c.linkAwaited(h, k) {
 				return topology.PhasePending, fmt.Sprintf("waiting for host %s to see that gateway host %s lives", h.key.Name, name)
 			}
 		}
@@ -131,14 +127,15 @@ func (c *Controller) judgeGateway(g *gateway) (topology.Phase, string) {
 	return topology.PhaseRealized, ""
 }
 
-// linkPatience is how long a tunnel may take to show that it lives before that is a
-// warning, and nothing waits for it any more.
+// linkPatience is how long a new tunnel may take to show that it lives before that is
+// a warning, and nothing waits for it any more.
 const linkPatience = 10 * time.Second
 
-// linkLost says whether a link has been down for so long that nobody waits for it.
-func (c *Controller) linkLost(h, k *host) bool {
-	since, down := h.linkDown[k.spec.Allocated.ID]
-	return down && c.now().Sub(since) > linkPatience
+// linkAwaited says whether a new tunnel has still to show that it lives. One that has
+// shown it once and fails later is what gateways are made for.
+func (c *Controller) linkAwaited(h, k *host) bool {
+	since, new := h.linkNew[k.spec.Allocated.ID]
+	return new && c.now().Sub(since) <= linkPatience
 }
 
 // unansweredHop is a configured next hop that has not answered, while none of its IP

@@ -83,9 +83,9 @@ type host struct {
 	externals map[*external]bool // that it has ports of
 	wanted    ovsdb.Links        // what its gateways need
 	// links are the last report of its tunnels to gateway hosts, by their numbers, and
-	// linkDown since when those are not up.
-	links    map[uint32]ovsdb.LinkState
-	linkDown map[uint32]time.Time
+	// linkNew since when there are those that have not been up yet.
+	links   map[uint32]ovsdb.LinkState
+	linkNew map[uint32]time.Time
 	// watchers are the hosts that have a tunnel to this one, to see whether it lives.
 	watchers map[*host]bool
 }

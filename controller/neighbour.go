@@ -205,7 +205,8 @@ func (c *Controller) heard(pkt openflow.PacketIn) {
 	}
 	c.setNeighbour(x, n)
 	for _, p := range n.held {
-		c.send(p.dpid, p.data, number(x), openflow.Resubmit{Table: pipeline.TableNextHop})
+		// The flow may not be there yet.
+		c.send(p.dpid, p.data, number(x), openflow.SetField{FieldValue: openflow.EthDst.MAC(n.mac)}, openflow.Resubmit{Table: pipeline.TableToOutside})
 	}
 	n.held = nil
 }
