@@ -85,6 +85,10 @@ func (c *Controller) translateLeaving(h *host, pkt openflow.PacketIn) {
 			}
 		}
 	}
+	// It is about a connection that was translated with state, then.
+	at := e.router.spec.Attachment(e.gw.key.Name)
+	c.send(h.spec.Allocated.DatapathID, pkt.Data, openflow.SetField{FieldValue: pipeline.RegNetwork.Uint(uint64(at.VNI))},
+		openflow.CT{Zone: uint16(at.Zone), Table: pipeline.TableTracked, NAT: openflow.NAT{Kind: openflow.NATKnown}})
 }
 
 func protocol(name string) uint8 {
@@ -134,20 +138,26 @@ func (c *Controller) resetStray(h *host, pkt openflow.PacketIn) {
 // portsExhausted notes that a router has no port left to translate to.
 func (c *Controller) portsExhausted(pkt openflow.PacketIn) {
 	e := c.model.exits[binary.BigEndian.Uint32(narrow(pkt, pipeline.RegNetwork))]
-	if e.router != nil && !middleOfTCP(pkt.Data) {
+	if e.router != nil && begins(pkt.Data) {
 		e.router.exhausted, e.router.exhaustedBy = c.now(), e.gw.key.Name
 		c.metrics.exhausted.Inc()
 	}
 }
 
-// middleOfTCP says whether a packet cannot have begun a connection: connection
-// tracking calls invalid what does not fit, too.
-func middleOfTCP(frame []byte) bool {
-	if len(frame) < 34 || frame[23] != 6 {
+// begins says whether a packet may begin a connection. Connection tracking calls
+// invalid what does not fit, too.
+func begins(frame []byte) bool {
+	if len(frame) < 34 {
 		return false
 	}
-	tcp := 14 + 4*int(frame[14]&0xf)
-	return len(frame) < tcp+14 || frame[tcp+13]&0x02 == 0
+	l4 := 14 + 4*int(frame[14]&0xf)
+	switch frame[23] {
+	case 1: // ICMP: an echo request
+		return len(frame) > l4 && frame[l4] == 8
+	case 6: // TCP: SYN alone
+		return len(frame) > l4+13 && frame[l4+13]&0x12 == 0x02
+	}
+	return true
 }
 
 // exhaustedFor is how long a router's status shows that it had no port left.

@@ -237,11 +237,13 @@ func (b *gatewayBuilder) snat() {
 		}
 		b.add(TableLeave, 100, m, openflow.CT{Commit: true, Zone: zone, Table: TableTracked, NAT: openflow.NAT{Kind: openflow.NATSource, Min: b.At.Addresses[i%n]}})
 	}
-	b.goTo(TableTracked, 100, match(network(b.At.VNI), ctState(ctTracked, ctTracked|ctInvalid)), TableNextHop, b.ahead()...)
-	b.toController(TableTracked, 50, MeterStray, match(network(b.At.VNI), ethType(ethIPv4)), ReasonExhausted)
+	b.toController(TableTracked, 50, MeterStray, match(network(b.At.VNI), ctState(ctTracked|ctInvalid, ctTracked|ctInvalid), ethType(ethIPv4)), ReasonExhausted)
+	// A connection that was begun without translation gets none now: its packets would leak.
+	b.add(TableTracked, 1, match(network(b.At.VNI)))
 	ext := outside(b.number)
 	narrow, _ := b.mtus()
 	for _, a := range b.At.Addresses {
+		b.goTo(TableTracked, 100, match(network(b.At.VNI), ctState(ctTracked, ctTracked|ctInvalid), ethType(ethIPv4), openflow.IPv4Src.Addr(a)), TableNextHop, b.ahead()...)
 		b.asked(ext, a, b.at.MAC, toGroup(b.Gateway, b.index, GroupGate))
 		m := match(ext, ethType(ethIPv4), openflow.IPv4Dst.Addr(a))
 		b.enter(m, 100, b.id, narrow, b.External.Allocated.MTU, a)
