@@ -113,6 +113,10 @@ func baseOutside(b *builder) {
 	// The error's type, code and MTU are in the register already.
 	b.goTo(TableTranslate, 1000, match(flagged(FlagLarge)), TableICMPError)
 	b.goTo(TableDepart, 1000, match(flagged(FlagLarge)), TableICMPError)
+	// Here, not at gateways: floating IPs are also on hosts that carry none.
+	b.goTo(TableReturn, 150, match(flagged(FlagAnswers), ctState(ctTracked|ctEstablished, ctTracked|ctEstablished)), TableArrive)
+	b.goTo(TableReturn, 150, match(flagged(FlagAnswers), ctState(ctTracked|ctRelated, ctTracked|ctRelated|ctEstablished)), TableArrive)
+	b.add(TableReturn, 140, match(flagged(FlagAnswers)))
 	baseNextHop(b)
 	baseAnswer(b)
 	b.goTo(TableToOutside, 0, nil, TableWire)

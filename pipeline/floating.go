@@ -142,8 +142,7 @@ func (b *floatingBuilder) enters(t Target) {
 			b.goTo(TableTranslate, 110, with(m, b.src.Prefix(s)), TableArrive, a...)
 		}
 	}
-	b.add(TableTranslate, 100, m, append(a, openflow.CT{Zone: uint16(t.At.Zone), Table: TableReturn})...)
-	b.add(TableReturn, 150, match(id, b.family(), b.dst.Addr(t.Inside), ctState(ctTracked, ctTracked|ctEstablished|ctRelated)))
+	b.add(TableTranslate, 100, m, append(a, raise(FlagAnswers), openflow.CT{Zone: uint16(t.At.Zone), Table: TableReturn})...)
 }
 
 // silence takes away the address from which ICMP errors would be sent.

@@ -48,6 +48,8 @@ const (
 	FlagTick = 5
 	// FlagAsked: another host of the gateway could not tell whose it is.
 	FlagAsked = 6
+	// FlagAnswers: it may only be an answer to what an endpoint began.
+	FlagAnswers = 7
 )
 
 // Reason says why a packet is sent to the controller.
