@@ -39,7 +39,8 @@ func snapshot(s *State) string {
 	fmt.Fprint(&b, claims)
 	for _, name := range slices.Sorted(maps.Keys(s.externals)) {
 		x := s.externals[name]
-		fmt.Fprintln(&b, name, x.gateways)
+		fmt.Fprintln(&b, name, x.gateways, x.services)
+		fmt.Fprint(&b, x.routed.shape())
 		for _, a := range slices.SortedFunc(maps.Keys(x.addresses), netip.Addr.Compare) {
 			fmt.Fprintln(&b, a, x.addresses[a])
 		}
@@ -52,9 +53,14 @@ func snapshot(s *State) string {
 // once to an empty State.
 func TestRandomChangesKeepTheInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := NewState()
+		s, follower := NewState(), NewState()
 		if rapid.Bool().Draw(t, "begun") {
 			begin(t, s) // most random changes would be refused for want of these
+			for _, kind := range Kinds() {
+				for _, o := range s.List(kind, "") {
+					follower.Put(o)
+				}
+			}
 		}
 		rev := int64(0)
 		for range rapid.IntRange(1, 40).Draw(t, "sets") {
@@ -78,6 +84,10 @@ func TestRandomChangesKeepTheInvariants(t *testing.T) {
 				}
 			}
 			check(t, s)
+			follower.Apply(d.Edits)
+			if a, b := snapshot(s), snapshot(follower); a != b {
+				t.Fatalf("the edits lead elsewhere:\n%s\nwant:\n%s", b, a)
+			}
 		}
 	})
 }
@@ -86,7 +96,7 @@ func drawChange(t *rapid.T) Change {
 	tenant := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "tenant")
 	name := rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "name")
 	meta := Metadata{Name: name, Tenant: tenant}
-	subnets := []string{"10.0.0.0/29", "10.0.0.0/30", "10.0.0.8/29", "fd00::/126"}
+	subnets := []string{"10.0.0.0/29", "10.0.0.0/30", "10.0.0.8/29", "fd00::/126", "fd00::4/126", "fd00::/125", "2001:db8::4/126"}
 	var o Object
 	switch rapid.IntRange(0, 7).Draw(t, "kind") {
 	case 0:
@@ -168,6 +178,7 @@ func check(t *rapid.T, s *State) {
 		t.Fatalf("the intent does not hold together: %v\n%s", err, snapshot(s))
 	}
 	checkToldApart(t, s)
+	checkRouted(t, s)
 	for name, x := range s.externals {
 		for r, taken := range x.pools {
 			for off := range uint32(16) {
@@ -244,6 +255,58 @@ func checkToldApart(t *rapid.T, s *State) {
 	}
 }
 
+// checkRouted checks, by comparing all with all, that what is routed at an external
+// network is nothing else there, and that external networks have wires of their own.
+func checkRouted(t *rapid.T, s *State) {
+	type subnet struct {
+		p      netip.Prefix
+		holder Key
+	}
+	at := map[string][]subnet{}
+	wires := map[string]Key{}
+	for _, o := range s.List(KindExternalNetwork, "") {
+		x := o.(*ExternalNetwork)
+		wire := fmt.Sprint(x.Spec.PhysicalNetwork, " ", x.Spec.VLAN)
+		if other, twice := wires[wire]; twice {
+			t.Fatalf("%s and %s are both %s", o.Key(), other, wire)
+		}
+		wires[wire] = o.Key()
+		for _, sub := range x.Spec.Subnets {
+			at[x.Metadata.Name] = append(at[x.Metadata.Name], subnet{sub.CIDR, x.Key()})
+		}
+	}
+	for _, o := range s.List(KindRouter, "") {
+		r := o.(*Router)
+		for _, g := range r.Spec.Gateways {
+			x := s.Get(Key{Kind: KindGateway, Name: g.Name}).(*Gateway).Spec.ExternalNetwork
+			for _, name := range r.Spec.Networks {
+				for _, sub := range s.Get(r.NetworkKey(name)).(*Network).Allocated.Subnets {
+					if sub.CIDR.Addr().Is6() || slices.Contains(g.RoutedNetworks, name) {
+						at[x] = append(at[x], subnet{sub.CIDR, r.NetworkKey(name)})
+					}
+				}
+			}
+		}
+	}
+	for x, list := range at {
+		for i, a := range list {
+			for _, b := range list[:i] {
+				if a.p.Overlaps(b.p) {
+					t.Fatalf("at %s, %s of %s overlaps %s of %s", x, a.p, a.holder, b.p, b.holder)
+				}
+			}
+		}
+	}
+	for _, o := range s.List(KindService, "") {
+		v := o.(*Service)
+		for _, a := range at[v.Allocated.ExternalNetwork] {
+			if a.holder.Tenant == v.Metadata.Tenant && a.p.Contains(v.Spec.Address) {
+				t.Fatalf("%s, at %s, is in %s of %s", v.Key(), v.Spec.Address, a.p, a.holder)
+			}
+		}
+	}
+}
+
 // drawExternal draws an external network, or what refers to one.
 func drawExternal(t *rapid.T, meta Metadata) Object {
 	outside := Metadata{Name: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "outside")}
@@ -256,8 +319,8 @@ func drawExternal(t *rapid.T, meta Metadata) Object {
 	}
 	switch rapid.IntRange(0, 4).Draw(t, "external kind") {
 	case 0:
-		x := &ExternalNetwork{Metadata: outside, Spec: ExternalNetworkSpec{PhysicalNetwork: "physnet"}}
-		for _, c := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"192.0.2.0/28", "2001:db8::/125"}), 1, 2, rapid.ID).Draw(t, "subnets") {
+		x := &ExternalNetwork{Metadata: outside, Spec: ExternalNetworkSpec{PhysicalNetwork: "physnet", VLAN: rapid.IntRange(0, 2).Draw(t, "vlan")}}
+		for _, c := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"192.0.2.0/28", "2001:db8::/125", "10.0.0.8/30"}), 1, 2, rapid.ID).Draw(t, "subnets") {
 			p := netip.MustParsePrefix(c)
 			s := ExternalSubnet{CIDR: p, NextHops: []netip.Addr{firstHost(p)}}
 			if rapid.IntRange(0, 3).Draw(t, "pools") > 0 {
@@ -285,11 +348,17 @@ func drawExternal(t *rapid.T, meta Metadata) Object {
 			} else if i > 0 {
 				g.Addresses, g.Destinations = nil, []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
 			}
+			if !g.ServicesOnly && len(r.Spec.Networks) > 0 && rapid.Bool().Draw(t, "routed") {
+				g.RoutedNetworks = r.Spec.Networks[:1]
+			}
 			r.Spec.Gateways = append(r.Spec.Gateways, g)
 		}
 		return r
 	case 3:
 		v := &Service{Metadata: meta, Spec: ServiceSpec{Gateway: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "gateway"), Address: netip.AddrFrom4([4]byte{203, 0, 113, rapid.ByteRange(1, 2).Draw(t, "service")})}}
+		if rapid.IntRange(0, 2).Draw(t, "address of a network") == 0 {
+			v.Spec.Address = netip.AddrFrom4([4]byte{10, 0, 0, rapid.ByteRange(2, 12).Draw(t, "address")})
+		}
 		if len(chosen) > 0 {
 			v.Spec.InsideAddress = netip.AddrFrom4([4]byte{10, 0, 0, rapid.ByteRange(2, 12).Draw(t, "inside")})
 		}
@@ -327,6 +396,12 @@ func begin(t *rapid.T, s *State) {
 {kind: Endpoint, metadata: {name: 'y', tenant: a}, spec: {network: x}}
 ---
 {kind: ExternalNetwork, metadata: {name: p}, spec: {physicalNetwork: p, subnets: [{cidr: 192.0.2.0/28, pools: [192.0.2.0/29]}]}}
+---
+{kind: Tenant, metadata: {name: b}}
+---
+{kind: Network, metadata: {name: x, tenant: b}, spec: {subnets: [{cidr: 10.0.0.0/29}, {cidr: 'fd00::/125'}]}}
+---
+{kind: Router, metadata: {name: x, tenant: b}, spec: {networks: [x], gateways: [{name: p}]}}
 ---
 {kind: Gateway, metadata: {name: p}, spec: {externalNetwork: p, hosts: [{name: h1}]}}
 ---

@@ -118,6 +118,20 @@ func (s *State) sorted(sc scope) []Object {
 	return l.sorted
 }
 
+// Apply puts what each edit has After, and removes where that is nil, without any
+// check. Edits that belong together are applied together: what one object gives up
+// another can have, in any order.
+func (s *State) Apply(edits []Edit) {
+	for _, e := range edits {
+		s.Remove(e.Key)
+	}
+	for _, e := range edits {
+		if e.After != nil {
+			s.Put(e.After)
+		}
+	}
+}
+
 // Put adds or replaces an object as it is, without any check: it is for what was
 // validated before.
 func (s *State) Put(o Object) {

@@ -130,17 +130,31 @@ func decodeUpdate(kv *mvccpb.KeyValue, deleted bool) (update, error) {
 func (s *Store) commitToMemory(updates []update, rev int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.moveTo(rev, s.apply(updates))
+}
+
+// apply needs the lock. The updates are of one commit, or of several that are taken
+// in as one: objects change hands only in the whole.
+func (s *Store) apply(updates []update) []Event {
+	var edits []topology.Edit
 	var events []Event
 	for _, u := range updates {
-		if ev, ok := s.applyUpdate(u); ok {
+		if u.object != (topology.Key{}) {
+			e := topology.Edit{Key: u.object, Before: s.state.Get(u.object), After: u.now}
+			edits = append(edits, e)
+			if e.Before != nil || e.After != nil {
+				events = append(events, Event{Before: e.Before, After: e.After})
+			}
+		} else if ev, ok := s.applyOther(u); ok {
 			events = append(events, ev)
 		}
 	}
-	s.moveTo(rev, events)
+	s.state.Apply(edits)
+	return events
 }
 
-// applyUpdate needs the lock.
-func (s *Store) applyUpdate(u update) (Event, bool) {
+// applyOther applies what is no object.
+func (s *Store) applyOther(u update) (Event, bool) {
 	switch {
 	case u.guard != "":
 		if u.rev == 0 {
@@ -156,14 +170,6 @@ func (s *Store) applyUpdate(u update) (Event, bool) {
 			s.state.RemoveBinding(u.binding)
 		}
 		return ev, ev.BindingBefore != nil || ev.BindingAfter != nil
-	case u.object != (topology.Key{}):
-		ev := Event{Before: s.state.Get(u.object), After: u.now}
-		if u.now != nil {
-			s.state.Put(u.now)
-		} else {
-			s.state.Remove(u.object)
-		}
-		return ev, ev.Before != nil || ev.After != nil
 	}
 	return Event{}, false
 }
@@ -244,13 +250,7 @@ func (s *Store) replaceState(updates []update, rev int64) {
 	changed = append(changed, s.gone(objects, bindings)...)
 	slices.SortStableFunc(changed, func(a, b update) int { return a.order() - b.order() })
 	s.guards = guards
-	var events []Event
-	for _, u := range changed {
-		if ev, ok := s.applyUpdate(u); ok {
-			events = append(events, ev)
-		}
-	}
-	s.moveTo(max(rev, s.revision), events)
+	s.moveTo(max(rev, s.revision), s.apply(changed))
 }
 
 // gone lists what is in the state but not in the sets, as deletions.

@@ -35,6 +35,23 @@ func TestApplyThenRead(t *testing.T) {
 	}
 }
 
+// What changes hands within one commit has its new holder afterwards, whichever of
+// the two is written first.
+func TestWhatChangedHandsIsTaken(t *testing.T) {
+	s := newStore(t)
+	apply(t, s, puts(tenant("acme"), network("acme", "blue", "10.0.0.0/24"), network("acme", "red", "10.1.0.0/24"),
+		endpoint("acme", "old", "blue", "10.0.0.10"), router("acme", "old", "blue", "red")))
+	apply(t, s, puts(endpoint("acme", "new", "blue", "10.0.0.10"), endpoint("acme", "old", "blue", "10.0.0.11"),
+		router("acme", "new", "red"), router("acme", "old", "blue")))
+	for _, o := range []topology.Object{endpoint("acme", "x", "blue", "10.0.0.10"), router("acme", "x", "red")} {
+		_, err := s.Apply(t.Context(), puts(o))
+		var taken *topology.ConflictError
+		if !errors.As(err, &taken) || taken.Holder.Name != "new" {
+			t.Errorf("%s: %v", o.Key(), err)
+		}
+	}
+}
+
 func TestPlanChangesNothing(t *testing.T) {
 	s := newStore(t)
 	apply(t, s, puts(tenant("acme"), network("acme", "blue", "10.0.0.0/24")))
