@@ -215,7 +215,7 @@ func (c *Controller) floatingChanged(before, after *topology.FloatingIP) {
 		f := c.model.floats[before.Key()]
 		c.stand(f, nil)
 		delete(f.gw.floats, f)
-		delete(f.gw.byAddress, f.spec.Allocated.Address)
+		f.giveUpAddress()
 		delete(c.model.floats, f.key)
 		delete(c.dirty.floats, f)
 		c.placeFloat(f, nil, nil, topology.MAC{})
@@ -230,13 +230,20 @@ func (c *Controller) floatingChanged(before, after *topology.FloatingIP) {
 		c.model.floats[after.Key()] = f
 	}
 	if f.spec != nil {
-		delete(f.gw.byAddress, f.spec.Allocated.Address)
+		f.giveUpAddress()
 	}
 	f.spec = after
 	f.gw.byAddress[after.Allocated.Address] = f
 	c.stand(f, after)
 	c.dirty.floats[f] = true
 	c.dirty.phases[&f.object] = true
+}
+
+// giveUpAddress forgets whose the address was; another may have got it in the same change.
+func (f *floating) giveUpAddress() {
+	if a := f.spec.Allocated.Address; f.gw.byAddress[a] == f {
+		delete(f.gw.byAddress, a)
+	}
 }
 
 // stand links a floating IP to the endpoints that it stands for.
