@@ -201,7 +201,27 @@ explain "Every rule says where it comes from:"
 cookie=$(sed -n '/tun_dst/s/.*cookie=\(0x[0-9a-f]*\).*/\1/p' <<<"$flows" | head -n 1)
 show whose "$cookie"
 
-say "8. kill -9 of the controller, and a new one, under a ping every 10 ms"
+say "8. Out to the world, and in: h1 and h2 have a bridge to a router outside"
+for at in h1 h2; do
+    showlab map "$at" physnet1
+done
+showlab outside router --address 192.0.2.1/24 --address 2001:db8::1/64 --vlan 100 --router
+show apply -f examples/gateway.yaml
+showlab attach initech/web1 --host h3
+showlab attach initech/db1 --host h1
+show wait gateway edge --timeout 30s
+show get gateways
+floating=$(dovetail get floating-ip web -t initech -o json | sed -n 's/.*"address": *"\([0-9.]*\)".*/\1/p' | head -n 1)
+[ -n "$floating" ] || die "the floating IP has no address"
+printf 'initech/db1 reaches the router outside by source NAT:         '
+reach initech/db1 192.0.2.1
+printf 'the router reaches initech/web1 by its floating IP %s: ' "$floating"
+reach outside/router "$floating"
+printf 'the router reaches initech/db1 by its inside address:         '
+lab exec outside/router -- ip route add 10.0.0.0/24 via "$floating"
+reach outside/router 10.0.0.12
+
+say "9. kill -9 of the controller, and a new one, under a ping every 10 ms"
 lab exec acme/web1 -- ping -q -i 0.01 -c 400 10.0.0.12 >"$dir/ping" &
 ping=$!
 sleep 1

@@ -26,6 +26,9 @@ expect '^acme/app1 .* reaches acme/web1 .*: +yes$'
 expect '^globex/web1 reaches acme/app1 .*: +no$'
 expect '^acme/app1 .* without the router: +no$'
 expect '^(Endpoint|Network) (acme|globex)/'
+expect 'by source NAT: +yes$'
+expect 'by its floating IP .*: +yes$'
+expect 'by its inside address: +no$'
 expect ' 0% packet loss'
 if [ -e /run/dovetail-lab/demo ] || compgen -G '/run/netns/dv-demo-*' >/dev/null; then
     echo "the demo has left something behind: see dovetail lab list" >&2
