@@ -17,6 +17,9 @@ import (
 
 var nearAddr = netip.MustParseAddr("203.0.113.50")
 
+// deadTime is for how long nothing has to come before nothing will.
+const deadTime = 500 * time.Millisecond
+
 // floats is an edge with two tenants that have the same addresses: endpoints a, b and c
 // on h1, h2 and h3, and a floating IP for each. Another machine, near, is on the external
 // network itself.
@@ -102,7 +105,7 @@ func (e *edge) tryPing(from lab.Machine, to netip.Addr) error {
 // refuses checks that a machine cannot open a connection.
 func (e *edge) refuses(from lab.Machine, to netip.AddrPort) {
 	e.t.Helper()
-	if c, err := e.tryDial(from, to, 500*time.Millisecond); err == nil {
+	if c, err := e.tryDial(from, to, deadTime); err == nil {
 		_ = c.Close()
 		e.t.Errorf("%s can connect to %s and must not", from.Namespace(), to)
 	}
@@ -263,7 +266,7 @@ func (e *edge) tryDatagram(from lab.Machine, to netip.AddrPort, times int) error
 		if _, err = c.Write([]byte("hello")); err != nil {
 			continue // an earlier one was refused
 		}
-		if err = c.SetReadDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
+		if err = c.SetReadDeadline(time.Now().Add(deadTime)); err != nil {
 			return err
 		}
 		if _, err = c.Read(make([]byte, 16)); err == nil {
