@@ -265,11 +265,11 @@ func (c *Controller) tend(x *external, n *neighbour, now time.Time) {
 		// Another may answer; while none does, this one's MAC is as good as any.
 		c.fallBack(x, n)
 	}
+	n.next = now.Add(n.interval)
 	if c.ask(x, n) {
 		n.asked++
+		n.interval = min(2*n.interval, askLast)
 	}
-	n.next = now.Add(n.interval)
-	n.interval = min(2*n.interval, askLast)
 }
 
 // fallBack gives up a next hop that does not answer, if another does.
@@ -325,6 +325,9 @@ func (c *Controller) send(dpid uint64, frame []byte, actions ...openflow.Action)
 // sendByLane sends a frame out to the external network from where the lane is: every
 // host of the gateway gets it, and lets it pass or not.
 func (c *Controller) sendByLane(g *gateway, lane int, frame []byte) bool {
+	if active := c.activeHosts(g); lane >= len(active) || active[lane] == "" {
+		return false // no host lets it pass yet
+	}
 	sent := false
 	for _, h := range c.carriers(g) {
 		if h.openflowUp {

@@ -18,6 +18,7 @@ func BaseMeters() []openflow.Meter {
 		{ID: MeterNeighbour, Rate: 200, Burst: 200},
 		{ID: MeterQuote, Rate: 100, Burst: 50},
 		{ID: MeterStray, Rate: 100, Burst: 50},
+		{ID: MeterResolve, Rate: 100, Burst: 50},
 	}
 }
 

@@ -136,7 +136,7 @@ func baseNextHop(b *builder) {
 	}
 	b.goTo(TableResolved, 100, match(flagged(FlagFound)), TableToOutside)
 	for _, eth := range []uint64{ethIPv4, ethIPv6} {
-		b.toController(TableResolved, 1, MeterNeighbour, match(ethType(eth)), ReasonResolve)
+		b.toController(TableResolved, 1, MeterResolve, match(ethType(eth)), ReasonResolve)
 	}
 }
 

@@ -223,3 +223,29 @@ func TestFloodReachesEveryHostOnce(t *testing.T) {
 		}
 	}
 }
+
+// Who sends to a next hop that is not known must not keep its answer away.
+func TestAnswersHaveAMeterOfTheirOwn(t *testing.T) {
+	meters := map[Reason]map[uint32]bool{}
+	for _, f := range exampleFragments() {
+		for _, fl := range f.flows {
+			for _, a := range fl.Actions {
+				if v, ok := a.(openflow.SetField); ok && v.Field == RegReason {
+					why := Reason(v.Value[3])
+					if meters[why] == nil {
+						meters[why] = map[uint32]bool{}
+					}
+					meters[why][fl.Meter] = true
+				}
+			}
+		}
+	}
+	if len(meters[ReasonResolve]) == 0 || len(meters[ReasonHeard]) == 0 {
+		t.Fatalf("meters by reason: %v", meters)
+	}
+	for m := range meters[ReasonHeard] {
+		if m == 0 || meters[ReasonResolve][m] {
+			t.Errorf("answers have meter %d, which questions have as well", m)
+		}
+	}
+}

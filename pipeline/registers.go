@@ -79,13 +79,16 @@ const (
 	MeterICMP uint32 = 1
 	// MeterProbe limits the tunnel probes that a host sends up.
 	MeterProbe uint32 = 2
-	// MeterNeighbour limits what a host sends up about neighbours outside.
+	// MeterNeighbour limits what a host sends up of what neighbours outside say.
 	MeterNeighbour uint32 = 3
 	// MeterQuote limits the ICMP errors that it sends up to have their quotes translated.
 	MeterQuote uint32 = 4
 	// MeterStray limits what it sends up of connections that are not known or have no
 	// port left.
 	MeterStray uint32 = 5
+	// MeterResolve limits the packets that it sends up for the MAC of their next hop. It is
+	// not that of the answers: a sender who does not wait must not keep them away.
+	MeterResolve uint32 = 6
 )
 
 // TunnelPort is the OpenFlow port of the VXLAN port on every host.
