@@ -61,15 +61,18 @@ func (c *Controller) compileOutside(h *host) {
 	lanes := []pipeline.LaneHere{}
 	peers := map[*host]bool{}  // other hosts of what it carries
 	linked := map[*host]bool{} // whose liveness it goes by
+	guarded := map[*gateway]bool{}
 	exts := map[*external]bool{}
 	for g := range want {
 		carriers := c.carriers(g)
-		c.compileGroups(h, g, carriers)
 		for _, k := range carriers {
 			linked[k] = true
 		}
 		if carriers[h.key.Name] != h {
 			continue
+		}
+		for _, k := range c.guards(carriers) {
+			linked[k], guarded[g] = true, true
 		}
 		exts[g.ext] = true
 		for i := range g.spec.Allocated.Lanes {
@@ -86,8 +89,19 @@ func (c *Controller) compileOutside(h *host) {
 			}
 		}
 	}
+	links := linkPorts(h, linked)
+	for g := range want {
+		var heard []uint32
+		if guarded[g] {
+			heard = links
+		}
+		c.compileGroups(h, g, heard)
+	}
 	c.connect(h, exts)
-	c.show(h, lanes, peers)
+	if len(guarded) == 0 {
+		links = nil
+	}
+	c.show(h, lanes, linkPorts(h, peers), links)
 	c.link(h, linked, len(lanes) > 0)
 	for g := range h.gateways {
 		if !want[g] {
@@ -98,23 +112,27 @@ func (c *Controller) compileOutside(h *host) {
 	h.gateways = want
 }
 
-func (c *Controller) compileGroups(h *host, g *gateway, carriers map[string]*host) {
+func (c *Controller) compileGroups(h *host, g *gateway, heard []uint32) {
 	view := map[string]pipeline.Carrier{}
-	for name, k := range carriers {
+	for name, k := range c.carriers(g) {
 		view[name] = pipeline.Carrier{Name: name, VTEP: k.vtep(), Link: ovsdb.LinkOFPort(k.spec.Allocated.ID)}
 	}
+	g.hosts[h] = true
+	c.setEntries(&g.object, h.feed, g.key.String(), c.encodeGroups(&g.object, pipeline.GatewayGroups(g.spec, view, h.key.Name, heard)...))
+}
+
+func (c *Controller) encodeGroups(o *object, groups ...openflow.Group) []openflow.Entry {
 	var entries []openflow.Entry
-	for _, group := range pipeline.GatewayGroups(g.spec, view, h.key.Name) {
+	for _, group := range groups {
 		e, err := openflow.EncodeGroup(group)
 		if err != nil {
-			c.log.Error().Err(err).Stringer("gateway", g.key).Msg("encoding a group")
+			c.log.Error().Err(err).Stringer("object", o.key).Msg("encoding a group")
 			c.metrics.compileErrors.Inc()
 			continue
 		}
 		entries = append(entries, e)
 	}
-	g.hosts[h] = true
-	c.setEntries(&g.object, h.feed, g.key.String(), entries)
+	return entries
 }
 
 // connect gives a host its ports of external networks.
@@ -136,10 +154,16 @@ func (c *Controller) connect(h *host, exts map[*external]bool) {
 	}
 }
 
-// show is what a host has that carries gateways.
-func (c *Controller) show(h *host, lanes []pipeline.LaneHere, peers map[*host]bool) {
+// show is what a host has that carries gateways, or is a witness. heard are the links by
+// which it knows that it is not cut off; none if it does not care.
+func (c *Controller) show(h *host, lanes []pipeline.LaneHere, peers, heard []uint32) {
+	owner := h.key.String()
 	if len(lanes) == 0 {
-		c.set(&h.object, h.feed, nil)
+		var flows []openflow.Flow
+		if slices.Contains(c.witnesses, h) {
+			flows = pipeline.Witness()
+		}
+		c.set(&h.object, h.feed, flows)
 		return
 	}
 	slices.SortFunc(lanes, func(a, b pipeline.LaneHere) int {
@@ -148,14 +172,11 @@ func (c *Controller) show(h *host, lanes []pipeline.LaneHere, peers map[*host]bo
 		}
 		return a.Lane - b.Lane
 	})
-	var ports []uint32
-	for k := range peers {
-		if k != h {
-			ports = append(ports, ovsdb.LinkOFPort(k.spec.Allocated.ID))
-		}
+	entries := c.seal(owner, pipeline.GatewayHost(lanes, peers, len(heard) > 0))
+	if len(heard) > 0 {
+		entries = append(entries, c.encodeGroups(&h.object, pipeline.ReflectWhileHeard(heard))...)
 	}
-	slices.Sort(ports)
-	c.set(&h.object, h.feed, pipeline.GatewayHost(lanes, ports))
+	c.setEntries(&h.object, h.feed, owner, entries)
 }
 
 // link has the host provisioned with the tunnels whose liveness it goes by.
@@ -163,7 +184,7 @@ func (c *Controller) link(h *host, to map[*host]bool, tick bool) {
 	links := ovsdb.Links{Tick: tick}
 	for k := range to {
 		if k != h {
-			links.Tunnels = append(links.Tunnels, ovsdb.Tunnel{ID: k.spec.Allocated.ID, Remote: k.vtep()})
+			links.Tunnels = append(links.Tunnels, ovsdb.Tunnel{ID: k.spec.Allocated.ID, Remote: k.vtep(), Patient: slices.Contains(c.witnesses, k)})
 		}
 	}
 	slices.SortFunc(links.Tunnels, func(a, b ovsdb.Tunnel) int { return int(a.ID) - int(b.ID) })

@@ -83,6 +83,8 @@ type Controller struct {
 	lingering map[*host]bool   // hosts that keep feeds until removals are acknowledged
 	probing   map[pair]*probe
 	proved    map[pair]time.Time
+	// witnesses tell gateway hosts that they are not cut off.
+	witnesses []*host
 	// announcing are the floating IPs that have moved.
 	announcing map[*floating]*announcement
 	tendAt     time.Time                 // when a neighbour has to be asked

@@ -91,6 +91,7 @@ func (c *Controller) hostRemoved(h *host) {
 	delete(c.model.hosts, h.key.Name)
 	delete(c.dirty.plans, h)
 	delete(c.dirty.base, h)
+	c.chooseWitnesses()
 	delete(c.dirty.outside, h)
 	for _, g := range c.model.gateways {
 		delete(g.hosts, h)

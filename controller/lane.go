@@ -112,12 +112,13 @@ func (c *Controller) judgeGateway(g *gateway) (topology.Phase, string) {
 	}
 	for _, h := range sortedHosts(g.hosts) {
 		for _, name := range slices.Sorted(maps.Keys(carriers)) {
-			k := carriers[name]
-			if h == k || c.away(h) || !k.openflowUp {
-				continue
-			}
-			if c.linkAwaited(h, k) {
+			if c.unseen(h, carriers[name]) {
 				return topology.PhasePending, fmt.Sprintf("waiting for host %s to see that gateway host %s lives", h.key.Name, name)
+			}
+		}
+		for _, k := range c.guards(carriers) {
+			if carriers[h.key.Name] == h && c.unseen(h, k) {
+				return topology.PhasePending, fmt.Sprintf("waiting for gateway host %s to hear its witness %s", h.key.Name, k.key.Name)
 			}
 		}
 	}
@@ -125,6 +126,11 @@ func (c *Controller) judgeGateway(g *gateway) (topology.Phase, string) {
 		return topology.PhasePending, fmt.Sprintf("waiting for next hop %s to say its MAC", n.addr)
 	}
 	return topology.PhaseRealized, ""
+}
+
+// unseen says whether a host has yet to see that another one lives.
+func (c *Controller) unseen(h, k *host) bool {
+	return h != k && !c.away(h) && k.openflowUp && c.linkAwaited(h, k)
 }
 
 // linkPatience is how long a new tunnel may take to show that it lives before that is

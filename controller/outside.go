@@ -124,6 +124,7 @@ func (c *Controller) gatewayChanged(before, after *topology.Gateway) {
 	}
 	g.spec = after
 	c.replanCarriers(g)
+	c.chooseWitnesses()
 	c.gatewayDirty(g)
 	for r := range g.routers {
 		c.dirty.routers[r] = true // its lane may be another
@@ -164,6 +165,7 @@ func (c *Controller) gatewayRemoved(g *gateway) {
 	c.dirty.externals[g.ext] = true
 	delete(c.model.gateways, g.key)
 	delete(c.dirty.gateways, g)
+	c.chooseWitnesses()
 	c.set(&g.object, g.ext.feed, nil)
 	c.remove(&g.object, g.feed)
 }
@@ -323,6 +325,10 @@ func (c *Controller) endpointMoved(e *endpoint) {
 func (c *Controller) hostOutsideChanged(h *host) {
 	c.dirty.outside[h] = true
 	c.dirty.plans[h] = true
+	c.chooseWitnesses()
+	if slices.Contains(c.witnesses, h) {
+		c.guardsDirty()
+	}
 	for _, g := range c.model.gateways {
 		if g.names(h.key.Name) {
 			c.gatewayDirty(g)

@@ -23,6 +23,8 @@ type Links struct {
 type Tunnel struct {
 	ID     uint32     // the gateway host's number, 1 to 10000
 	Remote netip.Addr // its VTEP
+	// Patient links need 250 ms instead of 150 to notice a death.
+	Patient bool
 }
 
 // LinkState is what a switch says about the link to one gateway host.

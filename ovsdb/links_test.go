@@ -214,7 +214,7 @@ func TestSetLinks(t *testing.T) {
 	}
 	for n := range 2 * correctionBurst {
 		remote := fmt.Sprintf("192.0.2.%d", n+10)
-		c.srv.SetLinks("h1", Links{Tunnels: []Tunnel{{ID: 10000, Remote: netip.MustParseAddr(remote)}, {ID: 2, Remote: netip.MustParseAddr("192.0.2.2")}}})
+		c.srv.SetLinks("h1", Links{Tunnels: []Tunnel{{ID: 10000, Remote: netip.MustParseAddr(remote)}, {ID: 2, Remote: netip.MustParseAddr("192.0.2.2"), Patient: true}}})
 		waitVsctl(t, h, remote, "--if-exists", "get", "interface", "dv-l10000", "options:remote_ip")
 	}
 	c.untilLinks(t, "h1", LinkState{ID: 2, Known: true}, LinkState{ID: 10000, Known: true})
@@ -223,7 +223,8 @@ func TestSetLinks(t *testing.T) {
 		{"get interface dv-l10000 ofport", "60000"},
 		{"get interface dv-l2 ofport", "50002"},
 		{"get interface dv-l2 options", "{in_key=16777215, local_ip=192.0.2.1, out_key=0, remote_ip=192.0.2.2}"},
-		{"get interface dv-l2 bfd", "{enable=true, min_rx=50, min_tx=50}"},
+		{"get interface dv-l10000 bfd", "{enable=true, min_rx=50, min_tx=50}"},
+		{"get interface dv-l2 bfd", "{enable=true, min_rx=50, min_tx=50, mult=5}"},
 	} {
 		if got := unquoted(h.Vsctl(strings.Fields(q[0])...)); got != q[1] {
 			t.Errorf("ovs-vsctl %s = %s, want %s", q[0], got, q[1])

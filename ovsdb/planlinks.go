@@ -27,12 +27,16 @@ func (p *planner) planLinks() {
 			p.problem("the controller wants a link with number %d to %s: %s; please report this", t.ID, t.Remote, why)
 			continue
 		}
+		bfd := strMap{"enable": "true", "min_tx": "50", "min_rx": "50"}
+		if t.Patient {
+			bfd["mult"] = "5"
+		}
 		p.ensurePort(p.brUUID, portSpec{
 			name: linkName(t.ID), kind: "vxlan", ofport: int(LinkOFPort(t.ID)),
 			options: strMap{
 				"remote_ip": t.Remote.Unmap().String(), "local_ip": p.w.info.EncapIP.String(), "out_key": "0", "in_key": reflectedVNI,
 			},
-			bfd: strMap{"enable": "true", "min_tx": "50", "min_rx": "50"},
+			bfd: bfd,
 		})
 	}
 }

@@ -125,11 +125,17 @@ func exampleFragments() []fragment {
 		{"ExternalNetwork internet", Neighbour(ExternalNumber(internet), netip.MustParseAddr("203.0.113.1"), topology.MAC{2, 0, 0, 0, 9, 1})},
 		{"ExternalNetwork internet", OwnAddress(ExternalNumber(internet), web1FIP.Address, web1FIP.MAC)},
 		{"Gateway edge", Gateway(edge, internet)},
-		{"Gateway edge", GatewayHost([]LaneHere{{edge, 0, internet}}, []uint32{50002})},
+		{"Gateway edge", GatewayHost([]LaneHere{{edge, 0, internet}}, []uint32{50002}, true)},
 		{"FloatingIP acme/web1", FloatingIP(web1FIP)},
 		{"FloatingIP acme/db1", FloatingIP(db1FIP)},
 	}
 }
 
 // exampleGroups are the groups of that host.
-func exampleGroups() []openflow.Group { return GatewayGroups(edge, carriers, "h1") }
+func exampleGroups() []openflow.Group {
+	return append(GatewayGroups(edge, carriers, "h1", exampleLinks["h1"]), ReflectWhileHeard(exampleLinks["h1"]))
+}
+
+// exampleLinks are the links of hosts that carry the gateway: to each other, and to h3 as a
+// witness.
+var exampleLinks = map[string][]uint32{"h1": {50002, 50003}, "h2": {50001, 50003}}

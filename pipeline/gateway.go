@@ -45,10 +45,15 @@ type Carrier struct {
 // the direction back.
 const linkVNI = topology.MaxVNI + 1
 
+// reflectGroup is the group that shows that a gateway host lives, while that host hears
+// another one. The groups of gateways have numbers from 64 on.
+const reflectGroup = 1
+
 // GatewayGroups are the groups of a gateway on a host. carriers are the hosts of the
 // gateway, of each lane in its order; one without VTEP is not used. self is the
-// host's own name.
-func GatewayGroups(g *topology.Gateway, carriers map[string]Carrier, self string) []openflow.Group {
+// host's own name. heard are the ports of its links: while all of them are down the host
+// is cut off, and carries nothing; without any it carries its lanes whatever happens.
+func GatewayGroups(g *topology.Gateway, carriers map[string]Carrier, self string, heard []uint32) []openflow.Group {
 	var groups []openflow.Group
 	for lane := range g.Allocated.Lanes {
 		var order []Carrier
@@ -57,7 +62,7 @@ func GatewayGroups(g *topology.Gateway, carriers map[string]Carrier, self string
 				order = append(order, c)
 			}
 		}
-		l := laneGroups{g, lane, order, self}
+		l := laneGroups{g, lane, order, self, heard}
 		groups = append(groups, l.leave())
 		if l.carries() {
 			groups = append(groups, l.gate(), l.turn(), l.ask())
@@ -71,6 +76,7 @@ type laneGroups struct {
 	lane  int
 	order []Carrier
 	self  string
+	heard []uint32
 }
 
 func (l laneGroups) group(kind GroupKind, buckets []openflow.Bucket) openflow.Group {
@@ -93,11 +99,23 @@ func alive(port uint32, a ...openflow.Action) openflow.Bucket {
 
 func always(a ...openflow.Action) openflow.Bucket { return alive(TunnelPort, a...) }
 
+// whileHeard has a packet do something while the host hears another one.
+func whileHeard(heard []uint32, a ...openflow.Action) []openflow.Bucket {
+	if len(heard) == 0 {
+		return []openflow.Bucket{always(a...)}
+	}
+	var buckets []openflow.Bucket
+	for _, link := range heard {
+		buckets = append(buckets, alive(link, a...))
+	}
+	return buckets
+}
+
 func (l laneGroups) leave() openflow.Group {
 	var buckets []openflow.Bucket
 	for _, c := range l.order {
 		if c.Name == l.self {
-			return l.group(GroupLeave, append(buckets, always(openflow.Resubmit{Table: TableLeave})))
+			return l.group(GroupLeave, append(buckets, l.here(openflow.Resubmit{Table: TableLeave})...))
 		}
 		buckets = append(buckets, alive(c.Link, c.send()...))
 	}
@@ -124,12 +142,20 @@ func (l laneGroups) before(otherwise ...openflow.Action) (buckets []openflow.Buc
 	return buckets
 }
 
+// here is what follows when no host before this one lives.
+func (l laneGroups) here(a ...openflow.Action) []openflow.Bucket { return whileHeard(l.heard, a...) }
+
 func (l laneGroups) gate() openflow.Group {
-	return l.group(GroupGate, append(l.before(), always(openflow.Resubmit{Table: TableEnter})))
+	return l.group(GroupGate, append(l.before(), l.here(openflow.Resubmit{Table: TableEnter})...))
 }
 
 func (l laneGroups) turn() openflow.Group {
-	return l.group(GroupTurn, append(l.before(openflow.Resubmit{Table: TableWire}), always(openflow.Resubmit{Table: TableOutside})))
+	buckets := append(l.before(openflow.Resubmit{Table: TableWire}), l.here(openflow.Resubmit{Table: TableOutside})...)
+	if len(l.heard) > 0 {
+		// Who is cut off inside may find the lane by the wire.
+		buckets = append(buckets, always(openflow.Resubmit{Table: TableWire}))
+	}
+	return l.group(GroupTurn, buckets)
 }
 
 func (l laneGroups) ask() openflow.Group {
@@ -226,14 +252,14 @@ type LaneHere struct {
 
 // GatewayHost is what a host has that carries gateways: it shows that it lives to
 // whoever watches it, shows where lanes are, and takes in what other hosts of the
-// same gateways ask. peers are the ports of the tunnels to those.
-func GatewayHost(lanes []LaneHere, peers []uint32) []openflow.Flow {
+// same gateways ask. peers are the ports of the tunnels to those. guarded says that it
+// lives for others only while it hears another host: it has ReflectWhileHeard then.
+func GatewayHost(lanes []LaneHere, peers []uint32, guarded bool) []openflow.Flow {
 	var b builder
-	// Back to who sent it, so that its session with itself is up while packets pass
-	// here. RFC 5881 is about UDP port 3784.
-	for _, eth := range []uint64{ethIPv4, ethIPv6} {
-		b.add(TableClassify, 115, match(inPort(TunnelPort), openflow.TunID.Uint(ProbeVNI), ethType(eth), openflow.IPProto.Uint(protoUDP), openflow.UDPDst.Uint(3784)),
-			set(openflow.TunID.Uint(linkVNI)), copyField(openflow.TunIPv4Src, openflow.TunIPv4Dst), openflow.Output{Port: openflow.PortInPort})
+	if guarded {
+		b.reflect(openflow.ToGroup{ID: reflectGroup})
+	} else {
+		b.reflect(sendBack()...)
 	}
 	var tick []openflow.Action
 	for _, l := range lanes {
@@ -248,6 +274,34 @@ func GatewayHost(lanes []LaneHere, peers []uint32) []openflow.Flow {
 	}
 	b.add(TableClassify, 100, match(inPort(TickPort)), tick...)
 	return b.flows
+}
+
+// Witness is what a host has that carries no gateway: by it, gateway hosts know that
+// they are not cut off.
+func Witness() []openflow.Flow {
+	var b builder
+	b.reflect(sendBack()...)
+	return b.flows
+}
+
+// ReflectWhileHeard is the group by which a gateway host shows that it lives, while one
+// of its links is up. Whoever sees it live can be sure that its lanes' gates are open.
+func ReflectWhileHeard(heard []uint32) openflow.Group {
+	return openflow.Group{ID: reflectGroup, Type: openflow.GroupFastFailover, Buckets: whileHeard(heard, sendBack()...)}
+}
+
+// reflect is for packets of BFD, by which another host watches this one. RFC 5881 is about
+// UDP port 3784.
+func (b *builder) reflect(a ...openflow.Action) {
+	for _, eth := range []uint64{ethIPv4, ethIPv6} {
+		b.add(TableClassify, 115, match(inPort(TunnelPort), openflow.TunID.Uint(ProbeVNI), ethType(eth), openflow.IPProto.Uint(protoUDP), openflow.UDPDst.Uint(3784)), a...)
+	}
+}
+
+// sendBack returns a packet to who sent it, so that its session with itself is up
+// while packets pass here.
+func sendBack() []openflow.Action {
+	return actions(set(openflow.TunID.Uint(linkVNI)), copyField(openflow.TunIPv4Src, openflow.TunIPv4Dst), openflow.Output{Port: openflow.PortInPort})
 }
 
 var broadcast = [6]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
