@@ -1,11 +1,14 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dovetail-sdn/dovetail/integration/lab"
 )
 
 // Acceptance 1 of gateways: tenants with the same addresses reach the outside with
@@ -56,4 +59,55 @@ func TestTenantsReachTheOutside(t *testing.T) {
 	if seen["acme"] == seen["globex"] {
 		t.Errorf("both tenants are seen as %s", seen["acme"])
 	}
+}
+
+// Where no port is left to translate to, connections are dropped, and the router's
+// status and the metrics say so; others are not concerned.
+func TestPortExhaustionShows(t *testing.T) {
+	t.Parallel()
+	e := startEdge(t, 0)
+	m := new(manifest)
+	m.tenant("acme").network("acme", "blue", "10.0.0.0/24").connected("acme", "core", "{name: edge}", "blue").
+		endpoint("acme", "a", "blue", "10.0.0.11").endpoint("acme", "b", "blue", "10.0.0.12")
+	e.api.apply(t, m.String())
+	a, b := e.attach("acme/a", "h1"), e.attach("acme/b", "h1")
+	e.realized("acme/a", "acme/b")
+	e.api.realized(t, "/v1/tenants/acme/routers/core")
+	dns, ntp := e.serve(e.server, "udp", serverAddr, 53), e.serve(e.server, "udp", serverAddr, 123)
+	for port := uint16(1024); port != 0; port++ {
+		e.send(a, netip.AddrPortFrom(netip.MustParseAddr("10.0.0.11"), port), dns.Addr())
+	}
+	warning := func() error {
+		if w := e.api.get(t, "/v1/tenants/acme/routers/core").Status.Warnings; len(w) == 0 {
+			return errors.New("the router's status has no warning")
+		}
+		return nil
+	}
+	if warning() == nil {
+		t.Fatal("a warning before there is a reason")
+	}
+	eventually(t, 20*time.Second, func() error {
+		e.send(b, netip.AddrPortFrom(netip.MustParseAddr("10.0.0.12"), 4000), dns.Addr())
+		return warning()
+	})
+	if n := e.api.metric(t, "dovetail_snat_exhausted_total"); n == 0 {
+		t.Error("the metric says 0")
+	}
+	before := len(ntp.Clients())
+	e.send(b, netip.AddrPortFrom(netip.MustParseAddr("10.0.0.12"), 4000), ntp.Addr())
+	eventually(t, 5*time.Second, func() error {
+		if len(ntp.Clients()) == before {
+			return errors.New("another service is not reached")
+		}
+		return nil
+	})
+}
+
+// send sends one UDP datagram.
+func (e *edge) send(from lab.Machine, local, to netip.AddrPort) {
+	e.t.Helper()
+	c, err := lab.DialUDP(e.t.Context(), from, to, local)
+	e.must(err)
+	_, err = c.Write([]byte("x"))
+	e.must(errors.Join(err, c.Close()))
 }

@@ -237,7 +237,8 @@ func (b *gatewayBuilder) snat() {
 		}
 		b.add(TableLeave, 100, m, openflow.CT{Commit: true, Zone: zone, Table: TableTracked, NAT: openflow.NAT{Kind: openflow.NATSource, Min: b.At.Addresses[i%n]}})
 	}
-	b.toController(TableTracked, 50, MeterStray, match(network(b.At.VNI), ctState(ctTracked|ctInvalid, ctTracked|ctInvalid), ethType(ethIPv4)), ReasonExhausted)
+	// Where no port is left, the packet comes as it was, as one of a new connection.
+	b.toController(TableTracked, 50, MeterStray, match(network(b.At.VNI), ctState(ctTracked|ctNew, ctTracked|ctNew), ethType(ethIPv4)), ReasonExhausted)
 	// A connection that was begun without translation gets none now: its packets would leak.
 	b.add(TableTracked, 1, match(network(b.At.VNI)))
 	ext := outside(b.number)
@@ -253,6 +254,7 @@ func (b *gatewayBuilder) snat() {
 
 // Bits of ct_state (ovs-fields(7)).
 const (
+	ctNew         = 0x01
 	ctEstablished = 0x02
 	ctRelated     = 0x04
 	ctInvalid     = 0x10
@@ -265,6 +267,7 @@ func ctState(v, mask uint64) openflow.FieldValue { return openflow.CTState.UintM
 func (b *gatewayBuilder) returns() {
 	// An error about what happens to it now would tell outsiders the address inside.
 	silent := actions(set(RegSource4.Uint(0)))
+	zone := openflow.CTZone.Uint(uint64(b.At.Zone)) // a router can have several gateways
 	known := ctState(ctTracked|ctEstablished, ctTracked|ctEstablished)
 	for _, s := range b.Services {
 		if s.Allocated.InsideAddress == s.Spec.Address {
@@ -272,13 +275,13 @@ func (b *gatewayBuilder) returns() {
 		}
 		for _, sp := range s.Spec.Ports {
 			p := servicePort(sp)
-			b.goTo(TableReturn, 120, match(b.id, known, ethType(ethIPv4), openflow.IPv4Src.Addr(s.Spec.Address), p.proto(), p.source()),
+			b.goTo(TableReturn, 120, match(zone, known, ethType(ethIPv4), openflow.IPv4Src.Addr(s.Spec.Address), p.proto(), p.source()),
 				TableRoute, append(silent[:1:1], set(openflow.IPv4Src.Addr(s.Allocated.InsideAddress)))...)
 		}
 	}
-	b.goTo(TableReturn, 100, match(b.id, known), TableArrive, silent...)
-	b.goTo(TableReturn, 100, match(b.id, ctState(ctTracked|ctRelated, ctTracked|ctRelated|ctEstablished)), TableArrive, silent...)
-	b.toController(TableReturn, 60, MeterStray, match(b.id, flagged(FlagAsked), ethType(ethIPv4), openflow.IPProto.Uint(protoTCP)), ReasonStray)
-	b.add(TableReturn, 50, match(b.id, flagged(FlagAsked)))
-	b.add(TableReturn, 40, match(b.id), toGroup(b.Gateway, b.index, GroupAsk))
+	b.goTo(TableReturn, 100, match(zone, known), TableArrive, silent...)
+	b.goTo(TableReturn, 100, match(zone, ctState(ctTracked|ctRelated, ctTracked|ctRelated|ctEstablished)), TableArrive, silent...)
+	b.toController(TableReturn, 60, MeterStray, match(zone, flagged(FlagAsked), ethType(ethIPv4), openflow.IPProto.Uint(protoTCP)), ReasonStray)
+	b.add(TableReturn, 50, match(zone, flagged(FlagAsked)))
+	b.add(TableReturn, 40, match(zone), toGroup(b.Gateway, b.index, GroupAsk))
 }

@@ -89,7 +89,7 @@ func Tables() []Table {
 		{
 			TableReturn, "return",
 			"What connection tracking says of a packet from outside. One of a connection that is not known here may be known on another host of the gateway, which is asked; what nobody knows is dropped, and TCP is reset.",
-			append(f(openflow.Reg1, openflow.Reg2, openflow.CTState, openflow.EthType, openflow.IPv4Src, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto), ports...),
+			append(f(openflow.CTZone, openflow.Reg2, openflow.CTState, openflow.EthType, openflow.IPv4Src, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto), ports...),
 			to(TableArrive, TableRoute),
 			"drop",
 		},

@@ -52,7 +52,7 @@ func claims(o Object) []claim {
 		tenant := Key{Kind: KindTenant, Name: o.Metadata.Tenant}
 		for _, p := range o.Spec.Ports {
 			list = append(list,
-				claim{claimInside, tenant, o.Spec.Gateway, o.Allocated.InsideAddress, p.Protocol, p.Port},
+				claim{claimInside, tenant, "", o.Allocated.InsideAddress, p.Protocol, p.Port},
 				claim{claimOutside, tenant, o.Spec.Gateway, o.Spec.Address, p.Protocol, p.Port})
 		}
 	case *FloatingIP:
@@ -98,6 +98,9 @@ func (s *State) checkClaims(o Object) error {
 		case claimTarget:
 			return conflict(o.Key(), fmt.Sprintf("spec.ports[%d].endpointPort", i), holder,
 				"%s port %d of %s is reached at gateway %s by another floating IP already, and replies could not be told apart; choose another port", c.protocol, c.port, c.of, c.gateway)
+		case claimInside:
+			return conflict(o.Key(), fmt.Sprintf("spec.ports[%d]", i/2), holder,
+				"%s port %d of %s inside is that of another service already, and packets could not be told apart", c.protocol, c.port, c.address)
 		default:
 			return conflict(o.Key(), fmt.Sprintf("spec.ports[%d]", i/2), holder,
 				"%s port %d of %s is the %s of another service at gateway %s already, and packets could not be told apart", c.protocol, c.port, c.address, c.as, c.gateway)

@@ -78,10 +78,11 @@ func TestServiceConflicts(t *testing.T) {
 		{"both at once", "{kind: Network, metadata: {name: red, tenant: acme}, spec: {subnets: [{cidr: 10.9.0.0/26}]}}\n---\ndelete Service acme/dns", ""},
 
 		{"inside taken", serviceSpec("x", "gateway: edge, address: 203.0.113.1, insideAddress: 10.9.0.53, ports: [{protocol: tcp, port: 1}, {protocol: tcp, port: 53}]"),
-			"Service acme/x: spec.ports[1]: tcp port 53 of 10.9.0.53 is the address inside of another service at gateway edge already, and packets could not be told apart (held by Service acme/dns)"},
+			"Service acme/x: spec.ports[1]: tcp port 53 of 10.9.0.53 inside is that of another service already, and packets could not be told apart (held by Service acme/dns)"},
 		{"outside taken", serviceSpec("x", "gateway: edge, address: 203.0.113.53, ports: [{protocol: udp, port: 53}]"), "udp port 53 of 203.0.113.53 is the address outside of another service"},
 		{"other ports of both", serviceSpec("x", "gateway: edge, address: 203.0.113.53, insideAddress: 10.9.0.53, ports: [{protocol: tcp, port: 54}]"), ""},
-		{"the same at another gateway", serviceSpec("x", "gateway: spare, address: 203.0.113.53, insideAddress: 10.9.0.53, ports: [{protocol: tcp, port: 53}]"), ""},
+		{"the same inside at another gateway", serviceSpec("x", "gateway: spare, address: 203.0.113.53, insideAddress: 10.9.0.53, ports: [{protocol: tcp, port: 53}]"), "inside is that of another service"},
+		{"the same outside at another gateway", serviceSpec("x", "gateway: spare, address: 203.0.113.53, insideAddress: 10.9.0.54, ports: [{protocol: tcp, port: 53}]"), ""},
 		{"it changes hands", serviceSpec("x", "gateway: edge, address: 203.0.113.53, ports: [{protocol: udp, port: 53}]") + "\n---\n" + serviceSpec("dns", "gateway: edge, address: 203.0.113.54, ports: [{protocol: udp, port: 53}]"), ""},
 		{"another inside address", serviceSpec("dns", "gateway: edge, address: 203.0.113.53, ports: [{protocol: udp, port: 53}]"), ""},
 	} {
