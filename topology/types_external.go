@@ -121,7 +121,8 @@ type RouterGateway struct {
 	// lets the controller allocate one. IPv6 is never translated.
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 	// RoutedNetworks are networks of the router whose own IPv4 addresses go out
-	// untranslated.
+	// untranslated. What is routed by gateways of one external network, IPv6 included,
+	// does not overlap: outside, tenants are not told apart.
 	RoutedNetworks []string `json:"routedNetworks,omitempty"`
 	// ServicesOnly connects the router for the tenant's services at the gateway, and
 	// for nothing else: nothing else leaves or enters by it.
