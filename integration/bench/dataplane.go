@@ -45,7 +45,7 @@ func (s settings) dataplane(ctx context.Context, r *report) error {
 			return err
 		}
 		pair := roads{client: client, server: server, through: e.Status.Addresses[0], beside: netip.MustParseAddr(beside)}
-		if err := s.compareRoads(ctx, r, "dataplane."+at.name, pair); err != nil {
+		if err := s.compareRoads(ctx, r, "dataplane."+at.name, pair, loads); err != nil {
 			return err
 		}
 	}
@@ -54,11 +54,11 @@ func (s settings) dataplane(ctx context.Context, r *report) error {
 
 // roads are two ways between two workloads.
 type roads struct {
-	client, server  *lab.Workload
+	client, server  lab.Machine
 	through, beside netip.Addr
 }
 
-func (s settings) compareRoads(ctx context.Context, r *report, name string, p roads) error {
+func (s settings) compareRoads(ctx context.Context, r *report, name string, p roads, loads []load) error {
 	for _, addr := range []netip.Addr{p.through, p.beside} {
 		if out, err := p.client.Command("ping", "-c", "3", "-i", "0.05", "-W", "1", addr.String()).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s does not answer: %w: %s", addr, err, out)
@@ -94,12 +94,14 @@ type load struct {
 	name, unit string
 	arguments  []string // of iperf3
 	value      func(*iperf) float64
+	// measure is for what iperf3 does not do.
+	measure func(ctx context.Context, client, server lab.Machine, addr netip.Addr) (float64, error)
 }
 
 var loads = []load{
-	{"tcp", "Mbit/s", []string{"-t", "3"}, func(o *iperf) float64 { return o.End.Received.BitsPerSecond / 1e6 }},
+	{name: "tcp", unit: "Mbit/s", arguments: []string{"-t", "3"}, value: func(o *iperf) float64 { return o.End.Received.BitsPerSecond / 1e6 }},
 	// 18 bytes make the smallest frame of Ethernet. As many as the sender can.
-	{"udp64", "packets/s", []string{"-t", "3", "-u", "-b", "0", "-l", "18"}, func(o *iperf) float64 {
+	{name: "udp64", unit: "packets/s", arguments: []string{"-t", "3", "-u", "-b", "0", "-l", "18"}, value: func(o *iperf) float64 {
 		return (o.End.Sum.Packets - o.End.Sum.Lost) / o.End.Sum.Seconds
 	}},
 }
@@ -119,7 +121,10 @@ type iperf struct {
 	}
 }
 
-func (l load) run(ctx context.Context, client, server *lab.Workload, addr netip.Addr) (float64, error) {
+func (l load) run(ctx context.Context, client, server lab.Machine, addr netip.Addr) (float64, error) {
+	if l.measure != nil {
+		return l.measure(ctx, client, server, addr)
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	srv := server.Command("iperf3", "-s", "-1", "-B", addr.String())

@@ -47,6 +47,8 @@ func main() {
 		{"ovn-count", "the same with OVN", s.ovnCount},
 		{"dataplane", "TCP and small packets, against a plain bridge", s.dataplane},
 		{"megaflows", "flows of the datapath for 50 × 50 workloads with many TCP ports", s.megaflows},
+		{"gateway", "TCP and connections to the outside, against flows written by hand", s.gateway},
+		{"failover", "a gateway's host dies or is cut off, and comes back, without a controller", s.failover},
 		{"incremental", "one more endpoint in domains of 10, 1,000 and 100,000: fragments and bytes", s.incremental},
 		{"scale", "1,000 simulated hosts: all at once, single changes, a restart of the controller", s.scale},
 	}
