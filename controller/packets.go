@@ -156,8 +156,10 @@ func begins(frame []byte) bool {
 		return len(frame) > l4 && frame[l4] == 8
 	case 6: // TCP: SYN alone
 		return len(frame) > l4+13 && frame[l4+13]&0x12 == 0x02
+	case 17:
+		return true
 	}
-	return true
+	return false // it has no ports
 }
 
 // exhaustedFor is how long a router's status shows that it had no port left.

@@ -15,7 +15,7 @@ func TestWhatBeginsAConnection(t *testing.T) {
 		want  bool
 	}{
 		"SYN": {tcp(0x02), true}, "SYN and ACK": {tcp(0x12), false}, "ACK": {tcp(0x10), false}, "cut TCP": {packet(6), false},
-		"UDP": {packet(17), true}, "echo request": {packet(1, 8), true}, "unreachable": {packet(1, 3), false}, "cut": {make([]byte, 20), false},
+		"UDP": {packet(17), true}, "GRE": {packet(47), false}, "echo request": {packet(1, 8), true}, "unreachable": {packet(1, 3), false}, "cut": {make([]byte, 20), false},
 	} {
 		if got := begins(c.frame); got != c.want {
 			t.Errorf("%s: %t", name, got)

@@ -239,7 +239,8 @@ func (b *gatewayBuilder) snat() {
 	}
 	// Where no port is left, the packet comes as it was, as one of a new connection.
 	b.toController(TableTracked, 50, MeterStray, match(network(b.At.VNI), ctState(ctTracked|ctNew, ctTracked|ctNew), ethType(ethIPv4)), ReasonExhausted)
-	// A connection that was begun without translation gets none now: its packets would leak.
+	// Not all that is tracked is translated: a connection that was begun without, and
+	// protocols that the datapath knows no ports of. They would leak.
 	b.add(TableTracked, 1, match(network(b.At.VNI)))
 	ext := outside(b.number)
 	narrow, _ := b.mtus()
