@@ -23,7 +23,7 @@ func (s settings) failover(ctx context.Context, r *report) error {
 		return err
 	}
 	defer e.close()
-	f := &failovers{edge: e, gaps: map[string][]float64{}}
+	f := &failovers{edge: e, gaps: map[string][]float64{}, lost: map[string][]float64{}}
 	if f.nat, err = e.attach(ctx, "nat", "h3", netip.Addr{}); err != nil {
 		return err
 	}
@@ -46,12 +46,10 @@ func (s settings) failover(ctx context.Context, r *report) error {
 			}
 		}
 	}
-	for _, k := range kinds {
-		for _, when := range []string{"out", "back"} {
-			for _, way := range []string{"nat", "floating"} {
-				name := k.name + "." + when + "." + way
-				r.spread("failover."+name, f.gaps[name], "ms")
-			}
+	for _, when := range []string{"quiet", "killed.out", "killed.back", "cut.out", "cut.back"} {
+		for _, way := range []string{"nat", "floating"} {
+			r.spread("failover."+when+"."+way, f.gaps[when+"."+way], "ms")
+			r.spread("failover."+when+"."+way+".lost", f.lost[when+"."+way], "pings")
 		}
 	}
 	return nil
@@ -62,7 +60,8 @@ type failovers struct {
 	*edge
 	nat      *lab.Workload
 	floating netip.Addr
-	gaps     map[string][]float64
+	gaps     map[string][]float64 // ms
+	lost     map[string][]float64 // pings, every 5 ms
 }
 
 func (f *failovers) once(ctx context.Context, kind string, fail, mend func() error) error {
@@ -75,6 +74,10 @@ func (f *failovers) once(ctx context.Context, kind string, fail, mend func() err
 	// A session that has just come up needs 3 s to notice a death.
 	time.Sleep(3 * time.Second)
 	f.kill()
+	// What the machine itself does to pings.
+	if err := f.during("quiet", func() error { time.Sleep(time.Second); return nil }); err != nil {
+		return err
+	}
 	if err := f.during(kind+".out", func() error { return errors.Join(fail(), f.sees(ctx, false)) }); err != nil {
 		return err
 	}
@@ -88,7 +91,7 @@ func (f *failovers) once(ctx context.Context, kind string, fail, mend func() err
 }
 
 // during pings, both ways, until a second after something was done, and notes the
-// longest time without an answer.
+// longest time without an answer, and how many pings had none.
 func (f *failovers) during(what string, do func() error) error {
 	out, err := lab.NewPinger(f.nat, outsideServer, 5*time.Millisecond)
 	if err != nil {
@@ -103,7 +106,8 @@ func (f *failovers) during(what string, do func() error) error {
 	err = do()
 	time.Sleep(time.Second)
 	for name, p := range map[string]*lab.Pinger{"nat": out, "floating": in} {
-		_, _, longest := p.Stop()
+		_, lost, longest := p.Stop()
+		f.lost[what+"."+name] = append(f.lost[what+"."+name], float64(lost))
 		f.gaps[what+"."+name] = append(f.gaps[what+"."+name], float64(longest.Microseconds())/1000)
 	}
 	return err
