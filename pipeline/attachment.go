@@ -129,6 +129,9 @@ func tooLarge(family netip.Addr, mtu int) []openflow.Action {
 	return actions(set(RegICMP.Uint(code)), openflow.CheckPktLarger{Size: uint16(mtu + ethernetHeader), Dst: RegFlags, Bit: FlagLarge})
 }
 
+// fromOutside matches packets of any external network.
+var fromOutside = RegExternal.UintMask(externalBit, externalBit)
+
 // Inside is the router as packets from outside find it, on every host that they come to.
 func Inside(r *topology.Router, networks []*topology.Network) []openflow.Flow {
 	var b builder
@@ -137,6 +140,7 @@ func Inside(r *topology.Router, networks []*topology.Network) []openflow.Flow {
 		for _, s := range n.Allocated.Subnets {
 			f := fieldsOf(s.CIDR.Addr())
 			b.add(TableArrive, 200, match(id, ethType(f.eth), f.src.Prefix(s.CIDR)))
+			b.echoOutside(TableRoute, match(id, fromOutside), s.Gateway)
 		}
 	}
 	b.goTo(TableArrive, 100, match(id), TableRoute)

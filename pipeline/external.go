@@ -117,6 +117,10 @@ func baseOutside(b *builder) {
 	b.goTo(TableReturn, 150, match(flagged(FlagAnswers), ctState(ctTracked|ctEstablished, ctTracked|ctEstablished)), TableArrive)
 	b.goTo(TableReturn, 150, match(flagged(FlagAnswers), ctState(ctTracked|ctRelated, ctTracked|ctRelated|ctEstablished)), TableArrive)
 	b.add(TableReturn, 140, match(flagged(FlagAnswers)))
+	// Nobody is asked about these: the tunnels to those who could be have BFD sessions,
+	// and Open vSwitch takes all BFD packets that come out of them for the sessions'
+	// own. Whoever is outside could say that hosts are dead.
+	b.add(TableReturn, 45, match(ethType(ethIPv4), openflow.IPProto.Uint(protoUDP), openflow.UDPDst.Uint(bfdPort)))
 	baseNextHop(b)
 	baseAnswer(b)
 	b.goTo(TableToOutside, 0, nil, TableWire)

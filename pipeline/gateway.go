@@ -186,7 +186,7 @@ func Gateway(g *topology.Gateway, x *topology.ExternalNetwork) []openflow.Flow {
 		b.add(TableToOutside, 100, match(ext, mac), turnRound(number, toGroup(g, i, GroupTurn))...)
 		for _, a := range lane.Addresses {
 			b.asked(ext, a, lane.MAC, gate)
-			b.ownEcho(ext, a)
+			b.echoOutside(TableEnter, match(ext), a)
 			b.add(TableEnter, prioOwn, match(ext, ethType(fieldsOf(a).eth), fieldsOf(a).dst.Addr(a)))
 		}
 	}
@@ -226,17 +226,17 @@ func (b *builder) asked(ext openflow.FieldValue, a netip.Addr, mac topology.MAC,
 	b.add(TableOutside, 300, m, set(openflow.EthDst.MAC(mac)), raise(FlagAnswer), next)
 }
 
-// ownEcho answers echo requests to an address of the gateway's own.
-func (b *builder) ownEcho(ext openflow.FieldValue, a netip.Addr) {
+// echoOutside answers echo requests from outside to an address of ours.
+func (b *builder) echoOutside(table uint8, from openflow.Match, a netip.Addr) {
 	f := fieldsOf(a)
-	m := match(ext, ethType(f.eth), f.dst.Addr(a), openflow.IPProto.Uint(f.icmp))
+	m := with(from, ethType(f.eth), f.dst.Addr(a), openflow.IPProto.Uint(f.icmp))
 	reply := openflow.ICMPv6Type.Uint(129)
 	if a.Is4() {
 		m, reply = with(m, openflow.ICMPv4Type.Uint(8), openflow.ICMPv4Code.Uint(0)), openflow.ICMPv4Type.Uint(0)
 	} else {
 		m = with(m, openflow.ICMPv6Type.Uint(128), openflow.ICMPv6Code.Uint(0))
 	}
-	b.goTo(TableEnter, prioEcho, m, TableToOutside,
+	b.goTo(table, prioEcho, m, TableToOutside,
 		copyField(f.src, f.dst), set(f.src.Addr(a)), set(reply), set(openflow.IPTTL.Uint(64)),
 		openflow.Move{Src: openflow.EthDst, Dst: RegScratch, NBits: 48},
 		copyField(openflow.EthSrc, openflow.EthDst),
@@ -290,18 +290,18 @@ func ReflectWhileHeard(heard []uint32) openflow.Group {
 	return openflow.Group{ID: reflectGroup, Type: openflow.GroupFastFailover, Buckets: whileHeard(heard, sendBack()...)}
 }
 
-// reflect is for packets of BFD, by which another host watches this one. RFC 5881 is about
-// UDP port 3784.
+// reflect is for packets of BFD, by which another host watches this one.
 func (b *builder) reflect(a ...openflow.Action) {
 	for _, eth := range []uint64{ethIPv4, ethIPv6} {
-		b.add(TableClassify, 115, match(inPort(TunnelPort), openflow.TunID.Uint(ProbeVNI), ethType(eth), openflow.IPProto.Uint(protoUDP), openflow.UDPDst.Uint(3784)), a...)
+		b.add(TableClassify, 115, match(inPort(TunnelPort), openflow.TunID.Uint(ProbeVNI), ethType(eth), openflow.IPProto.Uint(protoUDP), openflow.UDPDst.Uint(bfdPort)), a...)
 	}
 }
 
 // sendBack returns a packet to who sent it, so that its session with itself is up
 // while packets pass here.
 func sendBack() []openflow.Action {
-	return actions(set(openflow.TunID.Uint(linkVNI)), copyField(openflow.TunIPv4Src, openflow.TunIPv4Dst), openflow.Output{Port: openflow.PortInPort})
+	return actions(set(openflow.TunID.Uint(linkVNI)), copyField(openflow.TunIPv4Src, openflow.TunIPv4Dst),
+		copyField(openflow.TunIPv6Src, openflow.TunIPv6Dst), openflow.Output{Port: openflow.PortInPort})
 }
 
 var broadcast = [6]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}

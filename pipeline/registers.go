@@ -114,4 +114,6 @@ const (
 	protoTCP   = 6
 	protoUDP   = 17
 	protoICMP6 = 58
+
+	bfdPort = 3784 // RFC 5881
 )

@@ -82,9 +82,10 @@ func (b *routerBuilder) gateway(vni uint32, gw netip.Addr) {
 	b.add(TableRoute, prioOwn-1, own)
 }
 
-// echo turns an echo request into its reply and sends it back (RFC 792, RFC 4443).
+// echo turns an echo request from inside into its reply and sends it back (RFC 792,
+// RFC 4443). What came from outside has lost its tag, and goes back another way.
 func (b *routerBuilder) echo(m openflow.Match, reply openflow.FieldValue, src, dst, scratch openflow.Field) {
-	b.add(TableRoute, prioEcho, m,
+	b.add(TableRoute, prioEcho, with(m, RegExternal.Uint(0)),
 		copyField(dst, scratch), copyField(src, dst), copyField(scratch, src),
 		openflow.SetField{FieldValue: reply},
 		openflow.SetField{FieldValue: openflow.IPTTL.Uint(64)},

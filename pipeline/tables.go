@@ -146,9 +146,9 @@ func Tables() []Table {
 		{
 			TableRoute, "route",
 			"The router: answers for its own addresses, TTL, and the longest matching prefix.",
-			append(f(openflow.Reg1, openflow.EthType, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto, openflow.IPTTL,
+			append(f(openflow.Reg1, openflow.Reg14, openflow.EthType, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto, openflow.IPTTL,
 				openflow.ICMPv4Type, openflow.ICMPv4Code, openflow.ICMPv6Type, openflow.ICMPv6Code), ports...),
-			to(TableDepart, TableNeighbour, TableRouted, TableICMPError),
+			to(TableDepart, TableNeighbour, TableToOutside, TableRouted, TableICMPError),
 			"network unreachable",
 		},
 		{
