@@ -79,12 +79,6 @@ func (c *Controller) expectHops(x *external) {
 			want[a] = true
 		}
 	}
-	var by asker
-	for g := range x.gateways {
-		if by.gw == nil || g.key.Name < by.gw.key.Name {
-			by.gw = g
-		}
-	}
 	for a, n := range x.neighbours {
 		n.permanent = want[a]
 	}
@@ -95,9 +89,7 @@ func (c *Controller) expectHops(x *external) {
 			x.neighbours[a] = n
 			c.tendAt = n.next
 		}
-		if n.permanent = true; n.asker.gw == nil || c.model.gateways[n.asker.gw.key] != n.asker.gw {
-			n.asker = by
-		}
+		n.permanent = true
 	}
 	c.chooseHops(x)
 }
@@ -266,7 +258,8 @@ func (c *Controller) tend(x *external, n *neighbour, now time.Time) {
 		c.fallBack(x, n)
 	}
 	n.next = now.Add(n.interval)
-	if c.ask(x, n) {
+	// Who was never heard of is given up even if nobody could ask.
+	if c.ask(x, n) || !n.permanent && !n.known() {
 		n.asked++
 		n.interval = min(2*n.interval, askLast)
 	}
@@ -278,6 +271,7 @@ func (c *Controller) fallBack(x *external, n *neighbour) {
 		if o != n && o.permanent && o.known() && o.asked < askMissed && o.addr.Is4() == n.addr.Is4() {
 			n.mac = topology.MAC{}
 			c.setNeighbour(x, n)
+			c.inbox.nudge() // the other one is not in the feed before the next round
 			return
 		}
 	}
@@ -285,6 +279,9 @@ func (c *Controller) fallBack(x *external, n *neighbour) {
 
 // ask sends the question; false if no switch could.
 func (c *Controller) ask(x *external, n *neighbour) bool {
+	if !c.canAsk(n) {
+		n.asker = x.anyAsker(n.addr.Is4())
+	}
 	src, mac := n.asker.source(n.addr.Is4())
 	if !src.IsValid() || src.Is4() != n.addr.Is4() {
 		return false
@@ -297,6 +294,32 @@ func (c *Controller) ask(x *external, n *neighbour) bool {
 		return f.here != nil && c.send(f.here.spec.Allocated.DatapathID, frame, number(x), openflow.Resubmit{Table: pipeline.TableWire})
 	}
 	return c.sendByLane(n.asker.gw, n.asker.lane, frame)
+}
+
+// canAsk says whether the neighbour's asker is still there. After a restart it has none.
+func (c *Controller) canAsk(n *neighbour) bool {
+	if f := n.asker.f; f != nil {
+		return f.here != nil
+	}
+	src, _ := n.asker.source(n.addr.Is4())
+	return src.IsValid() && c.model.gateways[n.asker.gw.key] == n.asker.gw
+}
+
+// anyAsker is the first lane that has an address of the IP version; the zero asker if
+// there is none.
+func (x *external) anyAsker(v4 bool) (first asker) {
+	for g := range x.gateways {
+		for i := range g.spec.Allocated.Lanes {
+			by := asker{gw: g, lane: i}
+			if src, _ := by.source(v4); src.IsValid() {
+				if first.gw == nil || g.key.Name < first.gw.key.Name {
+					first = by
+				}
+				break
+			}
+		}
+	}
+	return first
 }
 
 // broadcastOr is where an ARP request goes: to a known neighbour alone, lest all the

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"testing"
@@ -165,6 +166,62 @@ func TestNeighboursSurviveARestart(t *testing.T) {
 	}
 	if tables := w.changedNeighbours(); len(tables["internet"]) != 1 {
 		t.Errorf("to be stored: %v", tables)
+	}
+}
+
+// Neighbours of before a restart are asked whether they are still there, like others.
+func TestNeighboursOfBeforeARestartAreAsked(t *testing.T) {
+	w := newWorld(t)
+	client := netip.MustParseAddr("203.0.113.77")
+	w.remembered = map[string]neighbourTable{"internet": {client: hopMAC}}
+	w.put(mappedHost(1), anExternal(), aGateway("h1"))
+	w.ackAll()
+	w.pass(time.Second)
+	if !slices.Contains(w.asked(), client) {
+		t.Error("it is not asked")
+	}
+	w.pass(20 * time.Second)
+	if w.knows("h1", client, hopMAC) {
+		t.Error("it is silent, and still known")
+	}
+}
+
+// A neighbour that nobody can ask must not keep its place for ever.
+func TestWhomNobodyCanAskIsForgotten(t *testing.T) {
+	w := edgeWorld(t)
+	w.Disconnected(1, errors.New("gone"))
+	w.Disconnected(2, errors.New("gone"))
+	w.sw.acked[1], w.sw.acked[2] = nil, nil
+	w.turn()
+	frame := make([]byte, 60)
+	frame[12] = 0x08
+	w.PacketIn(1, sentUp(pipeline.ReasonResolve, frame, pipeline.RegNextHop4.Addr(netip.MustParseAddr("203.0.113.77"))))
+	w.pass(10 * time.Second)
+	if n := len(w.model.externals[anExternal().Key()].neighbours); n != 2 {
+		t.Errorf("%d neighbours, want the next hops", n)
+	}
+}
+
+// Who was asked in the name of a gateway that is gone is asked by another one.
+func TestNeighboursOutliveTheirGateway(t *testing.T) {
+	w := edgeWorld(t)
+	other := aGateway("h1")
+	other.Metadata.Name, other.Allocated.ID = "other", 2
+	other.Allocated.Lanes[0].MAC = topology.MAC{0x0e, 0, 0, 0, 0, 2}
+	w.put(other)
+	w.pass(time.Second)
+	w.put(aRouter("acme", "core", 1, "blue"))
+	w.remove(aGateway("h1").Key())
+	w.asked()
+	w.pass(5 * time.Second)
+	gone := openflow.ToGroup{ID: pipeline.GroupID(aGateway("h1"), 0, pipeline.GroupGate)}
+	for _, p := range w.sw.packets {
+		if slices.Contains(p.actions, openflow.Action(gone)) {
+			t.Fatal("it is asked by the gateway that is gone")
+		}
+	}
+	if !slices.Contains(w.asked(), hop1) {
+		t.Error("the next hop is not asked any more")
 	}
 }
 
