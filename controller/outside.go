@@ -98,6 +98,7 @@ func (c *Controller) externalChanged(before, after *topology.ExternalNetwork) {
 	c.dirty.externals[x] = true
 	c.dirty.phases[&x.object] = true
 	for g := range x.gateways {
+		c.replanCarriers(g) // other hosts are connected to another physical network
 		c.gatewayDirty(g)
 		for r := range g.routers {
 			c.dirty.routers[r] = true

@@ -89,7 +89,7 @@ func (o *outsideScript) begin(s *script) {
 func (o *outsideScript) host(i int) *topology.Host {
 	h := mappedHost(i)
 	if !o.mapped[i] {
-		h.Allocated.BridgeMappings = nil
+		h.Allocated.BridgeMappings = map[string]string{"physnet2": "br-other"}
 	}
 	return h
 }
@@ -106,7 +106,7 @@ func (o *outsideScript) stoodFor(k topology.Key) bool {
 }
 
 func (o *outsideScript) step(s *script) {
-	what := rapid.SampledFrom([]string{"mapping", "hosts", "attach", "float", "service", "mtu"}).Draw(s.rt, "outside")
+	what := rapid.SampledFrom([]string{"mapping", "hosts", "attach", "float", "service", "mtu", "physnet"}).Draw(s.rt, "outside")
 	s.log = append(s.log, what)
 	switch what {
 	case "mapping":
@@ -145,9 +145,14 @@ func (o *outsideScript) step(s *script) {
 		o.service = aService()
 		s.w.put(o.service)
 	case "mtu":
-		x := anExternal()
+		x := *o.external
 		x.Allocated.MTU = rapid.SampledFrom([]int{1300, 1500}).Draw(s.rt, "mtu")
-		o.external = x
-		s.w.put(x)
+		o.external = &x
+		s.w.put(o.external)
+	case "physnet":
+		x := *o.external
+		x.Spec.PhysicalNetwork = rapid.SampledFrom([]string{"physnet1", "physnet2"}).Draw(s.rt, "physnet")
+		o.external = &x
+		s.w.put(o.external)
 	}
 }
