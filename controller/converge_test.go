@@ -19,6 +19,9 @@ func TestPlansDependOnlyOnTheFinalState(t *testing.T) {
 		}
 		s.w.ackAll()
 		s.w.ackAll()
+		if left := s.w.waiting(); len(left) > 0 {
+			rt.Fatalf("%v still wait for switches, which have acknowledged everything\nafter %v", left, s.log)
+		}
 		want := s.fresh()
 		for _, h := range s.hosts {
 			got, wanted := s.w.contents(h), want.contents(h)
@@ -27,6 +30,24 @@ func TestPlansDependOnlyOnTheFinalState(t *testing.T) {
 			}
 		}
 	})
+}
+
+// waiting is what waits for acknowledgements, and what is kept for them.
+func (w *world) waiting() (list []string) {
+	for k := range w.model.removed {
+		list = append(list, "removed "+k.String())
+	}
+	for h := range w.lingering {
+		list = append(list, "plan of "+h.key.Name)
+	}
+	for _, h := range w.model.hosts {
+		for f := range h.follows {
+			for _, m := range f.pending {
+				list = append(list, m.obj.key.String()+" for "+f.Name())
+			}
+		}
+	}
+	return list
 }
 
 // script does random things to a world, and remembers how things are.

@@ -89,6 +89,7 @@ func (c *Controller) hostRemoved(h *host) {
 	c.switches.Forget(h.spec.Allocated.DatapathID)
 	delete(c.model.byDPID, h.spec.Allocated.DatapathID)
 	delete(c.model.hosts, h.key.Name)
+	delete(c.lingering, h)
 	delete(c.dirty.plans, h)
 	delete(c.dirty.base, h)
 	c.chooseWitnesses()

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/dovetail-sdn/dovetail/topology"
+	"github.com/dovetail-sdn/dovetail/topology/store"
 	"pgregory.net/rapid"
 )
 
@@ -30,6 +31,18 @@ func aGateway(hosts ...string) *topology.Gateway {
 	}
 	for _, h := range hosts {
 		g.Spec.Hosts = append(g.Spec.Hosts, topology.GatewayHost{Name: h})
+	}
+	return g
+}
+
+// weighted gives each host of a gateway a lane.
+func weighted(g *topology.Gateway) *topology.Gateway {
+	g.Allocated.Lanes = nil
+	for i := range g.Spec.Hosts {
+		h := &g.Spec.Hosts[i]
+		h.Weight = 1
+		n := h.Name[1] - '0'
+		g.Allocated.Lanes = append(g.Allocated.Lanes, topology.Lane{Host: h.Name, MAC: topology.MAC{0x0e, 0, 0, 0, 1, n}, Addresses: []netip.Addr{netip.AddrFrom4([4]byte{203, 0, 113, 10 + n})}})
 	}
 	return g
 }
@@ -106,15 +119,26 @@ func (o *outsideScript) stoodFor(k topology.Key) bool {
 }
 
 func (o *outsideScript) step(s *script) {
-	what := rapid.SampledFrom([]string{"mapping", "hosts", "attach", "float", "service", "mtu", "physnet"}).Draw(s.rt, "outside")
+	what := rapid.SampledFrom([]string{"mapping", "hosts", "attach", "float", "service", "mtu", "physnet", "gone", "host"}).Draw(s.rt, "outside")
 	s.log = append(s.log, what)
 	switch what {
 	case "mapping":
 		i := rapid.IntRange(1, 3).Draw(s.rt, "host")
 		o.mapped[i] = !o.mapped[i]
 		s.w.put(o.host(i))
+	case "gone":
+		o.remove(s)
+	case "host":
+		i := rapid.IntRange(1, 3).Draw(s.rt, "host")
+		if h := o.host(i); len(s.ports[h.Metadata.Name]) == 0 {
+			s.w.remove(h.Key())
+			s.w.put(h)
+		}
 	case "hosts":
 		o.gateway = aGateway(rapid.SampledFrom([][]string{{"h1"}, {"h1", "h2"}, {"h3", "h1"}, {"h2", "h9"}}).Draw(s.rt, "hosts")...)
+		if len(o.gateway.Spec.Hosts) > 1 && rapid.Bool().Draw(s.rt, "weights") {
+			o.gateway = weighted(o.gateway)
+		}
 		s.w.put(o.gateway)
 	case "attach":
 		o.attached = !o.attached
@@ -155,4 +179,30 @@ func (o *outsideScript) step(s *script) {
 		o.external = &x
 		s.w.put(o.external)
 	}
+}
+
+// remove takes all of the outside away in one commit, and puts back what is the same
+// whatever happened.
+func (o *outsideScript) remove(s *script) {
+	var gone []topology.Key
+	if o.float != nil {
+		gone = append(gone, o.float.Key())
+	}
+	if o.service != nil {
+		gone = append(gone, o.service.Key())
+	}
+	o.float, o.service, o.attached = nil, nil, false
+	events := []store.Event{{Before: o.gateway}, {Before: o.external}}
+	for _, k := range gone {
+		events = append(events, store.Event{Before: s.w.current(k)})
+	}
+	if r := s.router["r"]; r != nil {
+		s.router["r"] = aRouter("acme", "r", 1, r.Spec.Networks...)
+		events = append(events, store.Event{Before: r, After: s.router["r"]})
+	}
+	s.w.turn(events...)
+	if rapid.Bool().Draw(s.rt, "ack") {
+		s.w.ackAll()
+	}
+	s.w.put(o.external, o.gateway)
 }
