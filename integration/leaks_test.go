@@ -137,10 +137,15 @@ func TestHostileOutside(t *testing.T) {
 func (e *edge) countsAsDropped(t *testing.T, from lab.Machine, frame []byte, table int) {
 	t.Helper()
 	const n = 20
-	before := e.dropped(table)
+	before, flaps := e.dropped(table), e.flaps()
 	for range n {
 		e.must(lab.Send(from, frame))
 	}
+	defer func() {
+		if t.Failed() {
+			t.Logf("hosts were taken for dead %d times", e.flaps()-flaps)
+		}
+	}()
 	eventually(t, 5*time.Second, func() error {
 		if got := e.dropped(table) - before; got < n {
 			return errorf("table %d has dropped %d of %d packets", table, got, n)

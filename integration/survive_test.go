@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -12,8 +14,9 @@ import (
 
 // Acceptance 8 of gateways: nothing is lost, connections survive and no flow is
 // replaced when the controller is killed and started again.
+//
+// It runs alone, since hosts without a processor for 150 ms are dead to each other.
 func TestControllerRestartOutside(t *testing.T) {
-	t.Parallel()
 	f := startFloats(t)
 	m := new(manifest)
 	names := []string{"d", "e", "f"}
@@ -27,13 +30,13 @@ func TestControllerRestartOutside(t *testing.T) {
 	f.realized("acme/d", "acme/e", "acme/f")
 	far := f.serve(f.server, "tcp", serverAddr, 80)
 	near := f.serve(f.near, "tcp", nearAddr, 80)
-	pings, open := map[string]*ping5ms{}, map[string]net.Conn{}
+	open, pinged := map[string]net.Conn{}, map[string]pingWay{}
 	// Every way has a connection; some have pings, as many as a small machine takes.
 	begin := func(what string, from lab.Machine, ping netip.Addr, dial netip.AddrPort) {
 		open[what] = f.dial(from, dial)
 		f.must(echoes(open[what]))
 		if ping.IsValid() {
-			pings[what] = outsidePinger(t, from, ping)
+			pinged[what] = pingWay{from, ping}
 		}
 	}
 	never := netip.Addr{}
@@ -47,8 +50,8 @@ func TestControllerRestartOutside(t *testing.T) {
 		begin("by source NAT from "+name, f.nodes["acme/"+name], map[string]netip.Addr{"d": never, "e": never, "f": serverAddr}[name], far.Addr())
 	}
 	begin("to a neighbour", f.nodes["acme/f"], never, near.Addr())
-	for _, p := range pings {
-		p.waitFor(t, 100)
+	for _, way := range pinged {
+		f.must(f.tryPing(way.from, way.to))
 	}
 	hosts := []string{"h1", "h2", "h3"}
 	before := map[string][]flow{}
@@ -59,33 +62,18 @@ func TestControllerRestartOutside(t *testing.T) {
 		groups[h] = f.ofctl(h, "-O", "OpenFlow15", "dump-groups", "br-int")
 	}
 	began := time.Now()
-	f.killController()
-	for _, p := range pings {
-		p.waitFor(t, p.replies()+200)
-	}
-	for what, c := range open {
-		if err := echoes(c); err != nil {
-			t.Errorf("%s, without the controller: %v", what, err)
+	for try := 1; ; try++ {
+		flaps := f.flaps()
+		lost := f.restart(t, pinged, open, far)
+		flaps = f.flaps() - flaps
+		// What is lost while hosts take each other for dead is not the controller's doing.
+		if lost == 0 || flaps == 0 || try == 5 {
+			if lost > 0 {
+				t.Errorf("%d pings were lost, and hosts were taken for dead %d times", lost, flaps)
+			}
+			break
 		}
-	}
-	// New connections need no controller either.
-	f.dial(f.nodes["acme/f"], far.Addr())
-	f.dial(f.server, netip.AddrPortFrom(f.addr["acme/c"], 80))
-	f.startController()
-	for _, h := range hosts {
-		f.api.realized(t, "/v1/hosts/"+h)
-	}
-	f.realized("acme/a", "acme/b", "acme/c", "acme/d", "acme/e", "acme/f")
-	f.api.realized(t, "/v1/gateways/edge", "/v1/external-networks/internet", "/v1/tenants/acme/routers/core")
-	f.realizedFloat("acme/a")
-	f.realizedFloat("acme/c")
-	for _, p := range pings {
-		p.waitFor(t, p.replies()+200)
-	}
-	for what, p := range pings {
-		if sent, lost := p.stop(t); lost > 0 {
-			t.Errorf("%s: %d of %d pings were lost", what, lost, sent)
-		}
+		t.Logf("again: hosts were taken for dead %d times", flaps)
 	}
 	for what, c := range open {
 		if err := echoes(c); err != nil {
@@ -103,4 +91,69 @@ func TestControllerRestartOutside(t *testing.T) {
 	if sent := f.api.metric(t, "dovetail_openflow_flow_mods_total"); sent != 0 {
 		t.Errorf("the controller sent %g flow-mods after its restart", sent)
 	}
+}
+
+type pingWay struct {
+	from lab.Machine
+	to   netip.Addr
+}
+
+// restart kills the controller under pings and starts it again, and returns how many
+// were lost.
+func (f *floats) restart(t *testing.T, pinged map[string]pingWay, open map[string]net.Conn, far *lab.Server) (lost int) {
+	t.Helper()
+	pings := map[string]*ping5ms{}
+	for what, way := range pinged {
+		pings[what] = outsidePinger(t, way.from, way.to)
+	}
+	for _, p := range pings {
+		p.waitFor(t, 100)
+	}
+	f.killController()
+	for _, p := range pings {
+		p.waitFor(t, p.replies()+200)
+	}
+	for what, c := range open {
+		if err := echoes(c); err != nil {
+			t.Errorf("%s, without the controller: %v", what, err)
+		}
+	}
+	// New connections need no controller either.
+	f.dial(f.nodes["acme/f"], far.Addr())
+	f.dial(f.server, netip.AddrPortFrom(f.addr["acme/c"], 80))
+	f.startController()
+	for _, h := range f.lab.Hosts() {
+		f.api.realized(t, "/v1/hosts/"+h)
+	}
+	f.realized("acme/a", "acme/b", "acme/c", "acme/d", "acme/e", "acme/f")
+	f.api.realized(t, "/v1/gateways/edge", "/v1/external-networks/internet", "/v1/tenants/acme/routers/core")
+	f.realizedFloat("acme/a")
+	f.realizedFloat("acme/c")
+	for _, p := range pings {
+		p.waitFor(t, p.replies()+200)
+	}
+	for what, p := range pings {
+		_, n := p.stop(t)
+		if n > 0 {
+			t.Logf("%s: %d lost", what, n)
+		}
+		lost += n
+	}
+	return lost
+}
+
+var flapCount = regexp.MustCompile(`flap_count="?([0-9]+)`)
+
+// flaps is how often hosts have found a gateway host dead or alive (ovs-vswitchd.conf.db(5)).
+func (e *edge) flaps() int {
+	e.t.Helper()
+	sum := 0
+	for _, h := range e.lab.Hosts() {
+		for _, m := range flapCount.FindAllStringSubmatch(e.vsctl(h, "--columns=bfd_status", "find", "interface", "type=vxlan"), -1) {
+			n, err := strconv.Atoi(m[1])
+			e.must(err)
+			sum += n
+		}
+	}
+	return sum
 }
