@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os/exec"
 	"strings"
@@ -36,11 +37,13 @@ func (s settings) gateway(ctx context.Context, r *report) error {
 	if err := p.connect(nat, floating); err != nil {
 		return err
 	}
-	srv, err := lab.Serve(e.server, "tcp", netip.AddrPortFrom(netip.IPv4Unspecified(), connectPort))
-	if err != nil {
-		return err
+	for i := range connectPorts {
+		srv, err := lab.Serve(e.server, "tcp", netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(connectFirst+i)))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = srv.Close() }()
 	}
-	defer func() { _ = srv.Close() }()
 	for _, w := range []struct {
 		name   string
 		from   *lab.Workload
@@ -54,14 +57,14 @@ func (s settings) gateway(ctx context.Context, r *report) error {
 	return nil
 }
 
-// connectPort is where the machine outside takes connections.
-const connectPort = 8080
+// The machine outside takes connections at several ports, and their number is fixed: a
+// client that comes to a pair of ports again while connection tracking, the plain
+// bridge's as well, remembers what was there before waits for a second.
+const connectFirst, connectPorts = 8080, 16
 
-// connections are opened and reset at once, by four at a time. Their number is fixed: a
-// client that comes back to a port while connection tracking, the plain bridge's as well,
-// remembers the connection that it had from there waits for a second.
+// connections are opened and reset at once, by four at a time.
 var connections = load{name: "connections", unit: "connections/s", measure: func(ctx context.Context, client, _ lab.Machine, addr netip.Addr) (float64, error) {
-	const atOnce, each = 4, 500
+	const atOnce, each = 4, 2500
 	var all errgroup.Group
 	began := time.Now()
 	for range atOnce {
@@ -86,7 +89,7 @@ func connectOnce(to netip.Addr) error {
 		return err
 	}
 	// A reset, so that no port has to wait.
-	err = errors.Join(unix.Connect(fd, &unix.SockaddrInet4{Addr: to.As4(), Port: connectPort}),
+	err = errors.Join(unix.Connect(fd, &unix.SockaddrInet4{Addr: to.As4(), Port: connectFirst + rand.IntN(connectPorts)}),
 		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}), unix.Close(fd))
 	if err != nil {
 		return fmt.Errorf("connecting to %s: %w", to, err)
