@@ -89,9 +89,19 @@ func (c *Controller) expectHops(x *external) {
 			x.neighbours[a] = n
 			c.tendAt = n.next
 		}
-		n.permanent = true
+		if n.permanent = true; !n.canAsk(x) {
+			n.asker = x.anyAsker(a.Is4())
+		}
 	}
 	c.chooseHops(x)
+}
+
+// on says whether an asker can still ask in an external network.
+func (a asker) on(x *external) bool {
+	if a.f != nil {
+		return a.f.here != nil && a.f.gw.ext == x
+	}
+	return x.gateways[a.gw] && a.lane < len(a.gw.spec.Allocated.Lanes)
 }
 
 // chooseHops takes, of each IP version, the first next hop that answers; while none
@@ -127,7 +137,7 @@ func (c *Controller) chooseHops(x *external) {
 // resolve asks for the next hop of a packet that a switch sent up.
 func (c *Controller) resolve(h *host, pkt openflow.PacketIn) {
 	x := c.externalOf(pkt)
-	if x == nil || len(pkt.Data) < 14 {
+	if x == nil || !h.externals[x] || len(pkt.Data) < 14 {
 		return
 	}
 	a := netip.AddrFrom16(wide(pkt, openflow.Reg4))
@@ -136,8 +146,11 @@ func (c *Controller) resolve(h *host, pkt openflow.PacketIn) {
 	}
 	n := x.neighbours[a]
 	if n == nil {
-		if len(x.neighbours) >= maxNeighbours || !x.onLink(a) {
+		if !x.onLink(a) {
 			return
+		}
+		if len(x.neighbours) >= maxNeighbours {
+			c.makeRoom(x)
 		}
 		n = &neighbour{addr: a, interval: askFirst, next: c.now()}
 		x.neighbours[a] = n
@@ -151,6 +164,31 @@ func (c *Controller) resolve(h *host, pkt openflow.PacketIn) {
 	}
 	if len(n.held) < maxHeld {
 		n.held = append(n.held, heldPacket{h.spec.Allocated.DatapathID, pkt.Data})
+	}
+}
+
+// makeRoom forgets a neighbour, at random: one that has not answered, if there is one. So
+// nobody can keep the table full; what is forgotten and used is asked for again.
+func (c *Controller) makeRoom(x *external) {
+	var victim *neighbour
+	for _, n := range x.neighbours {
+		if n.permanent {
+			continue
+		}
+		if victim = n; !n.known() {
+			break
+		}
+	}
+	if victim != nil {
+		c.forgetNeighbour(x, victim)
+	}
+}
+
+func (c *Controller) forgetNeighbour(x *external, n *neighbour) {
+	delete(x.neighbours, n.addr)
+	if n.known() {
+		n.mac = topology.MAC{}
+		c.setNeighbour(x, n)
 	}
 }
 
@@ -178,10 +216,11 @@ func (c *Controller) askerOf(x *external, h *host, mac topology.MAC) asker {
 	return asker{}
 }
 
-// heard takes in who says that it has which address.
-func (c *Controller) heard(pkt openflow.PacketIn) {
+// heard takes in who says that it has which address. A host that is not connected to the
+// external network cannot have heard it.
+func (c *Controller) heard(h *host, pkt openflow.PacketIn) {
 	x := c.externalOf(pkt)
-	if x == nil {
+	if x == nil || !h.externals[x] {
 		return
 	}
 	a, mac, _, ok := packet.Neighbour(pkt.Data)
@@ -247,11 +286,7 @@ func (c *Controller) tendNeighbours() (next time.Time) {
 func (c *Controller) tend(x *external, n *neighbour, now time.Time) {
 	switch {
 	case !n.permanent && n.asked >= askMost, !n.permanent && n.known() && n.asked >= askMissed:
-		delete(x.neighbours, n.addr)
-		if n.known() {
-			n.mac = topology.MAC{}
-			c.setNeighbour(x, n)
-		}
+		c.forgetNeighbour(x, n)
 		return
 	case n.permanent && n.known() && n.asked >= askMissed:
 		// Another may answer; while none does, this one's MAC is as good as any.
@@ -279,7 +314,7 @@ func (c *Controller) fallBack(x *external, n *neighbour) {
 
 // ask sends the question; false if no switch could.
 func (c *Controller) ask(x *external, n *neighbour) bool {
-	if !c.canAsk(n) {
+	if !n.canAsk(x) {
 		n.asker = x.anyAsker(n.addr.Is4())
 	}
 	src, mac := n.asker.source(n.addr.Is4())
@@ -296,13 +331,11 @@ func (c *Controller) ask(x *external, n *neighbour) bool {
 	return c.sendByLane(n.asker.gw, n.asker.lane, frame)
 }
 
-// canAsk says whether the neighbour's asker is still there. After a restart it has none.
-func (c *Controller) canAsk(n *neighbour) bool {
-	if f := n.asker.f; f != nil {
-		return f.here != nil
-	}
+// canAsk says whether the neighbour's asker is still there and has an address to ask
+// from. After a restart it has none.
+func (n *neighbour) canAsk(x *external) bool {
 	src, _ := n.asker.source(n.addr.Is4())
-	return src.IsValid() && c.model.gateways[n.asker.gw.key] == n.asker.gw
+	return n.asker.on(x) && src.IsValid()
 }
 
 // anyAsker is the first lane that has an address of the IP version; the zero asker if

@@ -167,6 +167,7 @@ func (c *Controller) gatewayRemoved(g *gateway) {
 	delete(c.model.gateways, g.key)
 	delete(c.dirty.gateways, g)
 	c.chooseWitnesses()
+	c.expectHops(g.ext)
 	c.set(&g.object, g.ext.feed, nil)
 	c.remove(&g.object, g.feed)
 }

@@ -3,6 +3,7 @@ package controller
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"github.com/dovetail-sdn/dovetail/internal/packet"
 	"github.com/dovetail-sdn/dovetail/openflow"
@@ -16,7 +17,7 @@ func (c *Controller) packetArrived(h *host, pkt openflow.PacketIn) {
 	case pipeline.ReasonResolve:
 		c.resolve(h, pkt)
 	case pipeline.ReasonHeard:
-		c.heard(pkt)
+		c.heard(h, pkt)
 	case pipeline.ReasonEntering:
 		c.translateEntering(h, pkt)
 	case pipeline.ReasonLeaving:
@@ -72,6 +73,9 @@ func (c *Controller) translateLeaving(h *host, pkt openflow.PacketIn) {
 		return
 	}
 	for f := range e.gw.floats {
+		if !f.standsFor(e.router, src) {
+			continue // without a closer look: there are many, and a tenant chooses how often
+		}
 		view, _ := c.viewFloat(f)
 		for _, t := range view.Targets {
 			if t.Router != e.router.spec.Allocated.ID || t.Inside != src {
@@ -89,6 +93,16 @@ func (c *Controller) translateLeaving(h *host, pkt openflow.PacketIn) {
 	at := e.router.spec.Attachment(e.gw.key.Name)
 	c.send(h.spec.Allocated.DatapathID, pkt.Data, openflow.SetField{FieldValue: pipeline.RegNetwork.Uint(uint64(at.VNI))},
 		openflow.CT{Zone: uint16(at.Zone), Table: pipeline.TableTracked, NAT: openflow.NAT{Kind: openflow.NATKnown}})
+}
+
+// standsFor says whether a floating IP has to do with an address behind a router.
+func (f *floating) standsFor(r *router, a netip.Addr) bool {
+	for e := range f.targets {
+		if e.net.router == r && slices.Contains(e.spec.Allocated.Addresses, a) {
+			return true
+		}
+	}
+	return false
 }
 
 func protocol(name string) uint8 {

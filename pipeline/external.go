@@ -81,7 +81,7 @@ const tagged = 0x1000
 // it, and the controller hears when it says that its MAC is another one.
 func Neighbour(number uint32, a netip.Addr, mac topology.MAC) []openflow.Flow {
 	var b builder
-	b.neighbour(number, a, mac)
+	b.neighbour(number, 100, a, mac)
 	if a.Is4() {
 		says := match(outside(number), ethType(ethARP), openflow.ARPSPA.Addr(a))
 		b.add(TableOutside, 110, with(says, openflow.ARPSHA.MAC(mac)))
@@ -90,15 +90,15 @@ func Neighbour(number uint32, a netip.Addr, mac topology.MAC) []openflow.Flow {
 	return b.flows
 }
 
-func (b *builder) neighbour(number uint32, a netip.Addr, mac topology.MAC) {
-	b.add(TableNeighbour, 100, match(outside(number), nextHop(a)), set(openflow.EthDst.MAC(mac)), raise(FlagFound))
+func (b *builder) neighbour(number uint32, priority uint16, a netip.Addr, mac topology.MAC) {
+	b.add(TableNeighbour, priority, match(outside(number), nextHop(a)), set(openflow.EthDst.MAC(mac)), raise(FlagFound))
 }
 
 // OwnAddress is an address of ours on an external network: who sends to it needs not
-// ask for its MAC.
+// ask for its MAC, whatever machine outside claims it or did so before it was ours.
 func OwnAddress(number uint32, a netip.Addr, mac topology.MAC) []openflow.Flow {
 	var b builder
-	b.neighbour(number, a, mac)
+	b.neighbour(number, 110, a, mac)
 	return b.flows
 }
 

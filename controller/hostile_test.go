@@ -1,0 +1,120 @@
+package controller
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/pipeline"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// fromMAC is an IPv4 frame that has left by a MAC of ours.
+func fromMAC(mac topology.MAC) []byte {
+	frame := make([]byte, 60)
+	copy(frame[6:], mac[:])
+	frame[12] = 0x08
+	return frame
+}
+
+// Who resolves machines that are not there, in the name of a floating IP that goes
+// away before they are given up, must not fill the table for good.
+func TestNeighboursThatNobodyCanAskAreForgotten(t *testing.T) {
+	w := edgeWorld(t)
+	w.put(mappedHost(3))
+	f := aFloat("web", 50, ep1.Key())
+	w.put(f)
+	mac := w.model.floats[f.Key()].mac
+	for i := range 100 {
+		w.PacketIn(3, sentUp(pipeline.ReasonResolve, fromMAC(mac), pipeline.RegNextHop4.Addr(netip.AddrFrom4([4]byte{203, 0, 113, byte(120 + i)}))))
+	}
+	w.turn()
+	w.remove(f.Key())
+	w.pass(30 * time.Second)
+	if n := len(w.model.externals[anExternal().Key()].neighbours); n != 2 {
+		t.Errorf("%d neighbours, want the two next hops", n)
+	}
+}
+
+// What one host says of machines outside counts only if it is connected to them.
+func TestOnlyConnectedHostsSpeakOfNeighbours(t *testing.T) {
+	w := edgeWorld(t)
+	w.pass(time.Second)
+	w.says(3, hop1, hopMAC)
+	if w.knows("h1", hop1, hopMAC) {
+		t.Error("a host without a bridge has said which MAC the next hop has")
+	}
+	w.PacketIn(3, sentUp(pipeline.ReasonResolve, fromMAC(topology.MAC{0x0e, 0, 0, 0, 0, 1}), pipeline.RegNextHop4.Addr(netip.MustParseAddr("203.0.113.77"))))
+	w.turn()
+	if n := len(w.model.externals[anExternal().Key()].neighbours); n != 2 {
+		t.Errorf("%d neighbours, want the two next hops", n)
+	}
+}
+
+// A machine outside that has claimed an address before it was given out must not have
+// what is for its new owner.
+func TestAnAddressOfOursIsNoNeighbours(t *testing.T) {
+	w := edgeWorld(t)
+	f := aFloat("web", 50, ep1.Key())
+	w.PacketIn(1, sentUp(pipeline.ReasonResolve, fromMAC(topology.MAC{0x0e, 0, 0, 0, 0, 1}), pipeline.RegNextHop4.Addr(f.Allocated.Address)))
+	w.turn()
+	evil := topology.MAC{2, 0, 0, 0, 6, 6}
+	w.says(1, f.Allocated.Address, evil)
+	if !w.knows("h1", f.Allocated.Address, evil) {
+		t.Fatal("a machine that has the address is not known")
+	}
+	w.put(f)
+	own := pipeline.OwnAddress(1<<24|1, f.Allocated.Address, w.model.floats[f.Key()].mac)[0]
+	theirs := pipeline.Neighbour(1<<24|1, f.Allocated.Address, evil)[0]
+	if own.Priority <= theirs.Priority {
+		t.Errorf("priority of an address of ours is %d, of a neighbour %d", own.Priority, theirs.Priority)
+	}
+}
+
+// When one of two gateways goes, next hops are asked in the name of the other.
+func TestNextHopsAreAskedByTheGatewayThatIsLeft(t *testing.T) {
+	w := edgeWorld(t)
+	other := aGateway("h1")
+	other.Metadata.Name, other.Allocated.ID = "alpine", 2
+	other.Allocated.Lanes[0].MAC, other.Allocated.Lanes[0].Addresses = topology.MAC{0x0e, 0, 0, 0, 0, 2}, []netip.Addr{netip.MustParseAddr("203.0.113.3")}
+	w.put(other, anExternal())
+	w.pass(time.Second)
+	x := w.model.externals[anExternal().Key()]
+	x.neighbours[hop1].asker.gw = w.model.gateways[other.Key()]
+	w.remove(other.Key())
+	if g := x.neighbours[hop1].asker.gw; g != w.model.gateways[aGateway("h1").Key()] {
+		t.Errorf("the next hop is asked by gateway %v", g.key)
+	}
+}
+
+// An ICMP error of one endpoint costs little, however many floating IPs there are.
+func BenchmarkTranslateLeaving(b *testing.B) {
+	w := newWorld(b)
+	blue := aNetwork("acme", "blue", 100)
+	w.put(mappedHost(1), anExternal(), aGateway("h1"), blue)
+	n := 5000
+	var ids []string
+	for i := range n {
+		e := anEndpoint(blue, i+1)
+		f := aFloat(fmt.Sprint("f", i), 0, e.Key())
+		f.Allocated.Address = netip.AddrFrom4([4]byte{203, 1, byte(i >> 8), byte(i)})
+		w.put(e)
+		ids = append(ids, e.Allocated.InterfaceID)
+		if i == 0 {
+			w.put(withExit(aRouter("acme", "core", 1, "blue")))
+		}
+		w.put(f)
+	}
+	w.ports("h1", ids...)
+	src := netip.AddrFrom4([4]byte{10, 100, 0, 1})
+	frame := make([]byte, 70)
+	frame[12], frame[14], frame[23] = 8, 0x45, 1
+	copy(frame[26:], src.AsSlice())
+	pkt := openflow.PacketIn{Data: frame, Fields: openflow.Match{pipeline.RegReason.Uint(uint64(pipeline.ReasonLeaving)), pipeline.RegNetwork.Uint(9001)}}
+	for b.Loop() {
+		w.sw.packets = nil
+		w.packetArrived(w.model.hosts["h1"], pkt)
+	}
+}
