@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -304,12 +305,44 @@ func (c *Controller) compileFloat(f *floating) {
 		flows = pipeline.FloatingIP(view)
 	}
 	c.placeFloat(f, on, here, view.MAC)
+	c.indexFloat(f, view.Targets, here == nil)
 	if on == nil {
 		c.set(&f.object, f.gw.ext.feed, nil)
 		return
 	}
 	c.set(&f.object, on, flows)
 	c.set(&f.object, f.gw.ext.feed, pipeline.OwnAddress(pipeline.ExternalNumber(f.gw.ext.spec), view.Address, view.MAC))
+}
+
+// indexFloat has a floating IP found by the addresses that it stands for, and ICMP errors
+// from those sent up.
+func (c *Controller) indexFloat(f *floating, targets []pipeline.Target, atGateway bool) {
+	g, touched := f.gw, f.inside
+	for _, k := range f.inside {
+		if delete(g.inside[k], f); len(g.inside[k]) == 0 {
+			delete(g.inside, k)
+		}
+	}
+	f.inside = nil
+	for _, t := range targets {
+		k := insideAt{t.At.VNI, t.Inside}
+		if g.inside[k] == nil {
+			g.inside[k] = map[*floating]bool{}
+		}
+		g.inside[k][f] = atGateway
+		f.inside = append(f.inside, k)
+	}
+	for _, k := range append(touched, f.inside...) {
+		var entries []openflow.Entry
+		for _, there := range g.inside[k] {
+			if there {
+				entries = c.seal(g.key.String(), pipeline.Quotes(k.vni, k.addr))
+				break
+			}
+		}
+		// Its owner is none of the floating IPs: what one gives up, the others would lose.
+		g.feed.Set(fmt.Sprintf("%s errors of %s in %d", g.key, k.addr, k.vni), entries)
+	}
 }
 
 // placeFloat moves a floating IP to a feed, or to nowhere.

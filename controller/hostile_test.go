@@ -118,3 +118,59 @@ func BenchmarkTranslateLeaving(b *testing.B) {
 		w.packetArrived(w.model.hosts["h1"], pkt)
 	}
 }
+
+// Two floating IPs that stand for ports of one endpoint have no flow in common: what one
+// gives up, the other would lose.
+func TestFloatingIPsOfOneEndpointShareNoFlow(t *testing.T) {
+	w := edgeWorld(t)
+	var list []*topology.FloatingIP
+	for i := range 2 {
+		f := aFloat(fmt.Sprint("f", i), byte(50+i), ep1.Key())
+		f.Spec.Endpoint = ""
+		f.Spec.Ports = []topology.PortForward{{Protocol: "tcp", Port: 80 + i, Endpoint: ep1.Metadata.Name}}
+		list = append(list, f)
+		w.put(f)
+	}
+	quotes := func() int {
+		n := 0
+		for key, owners := range w.flowOwners("h1") {
+			if len(owners) > 1 {
+				t.Errorf("table %d has one flow of %v", key[0], owners)
+			}
+			if key[0] == pipeline.TableLeave && key[1] == 330>>8 && key[2] == 330&0xff {
+				n++
+			}
+		}
+		return n
+	}
+	if n := quotes(); n != 3 {
+		t.Errorf("%d flows for ICMP errors, want 3", n)
+	}
+	w.remove(list[0].Key())
+	if n := quotes(); n != 3 {
+		t.Errorf("%d flows for ICMP errors are left, want 3", n)
+	}
+	w.remove(list[1].Key())
+	if n := quotes(); n != 0 {
+		t.Errorf("%d flows for ICMP errors are left of nobody", n)
+	}
+}
+
+// flowOwners are the cookies of each flow of a host's plan, by what a switch knows it by:
+// its table, priority and match.
+func (w *world) flowOwners(host string) map[string][]uint64 {
+	all := map[string][]uint64{}
+	for _, f := range w.sw.plans[w.model.hosts[host].spec.Allocated.DatapathID] {
+		for _, e := range f.Entries() {
+			if e.ID.Kind != openflow.EntryFlow {
+				continue
+			}
+			// OpenFlow 1.3.5, 7.3.4.1: the match comes after 48 bytes, its length after its type.
+			match := e.Add[48:]
+			match = match[:int(match[2])<<8|int(match[3])]
+			key := string([]byte{e.ID.Table, byte(e.ID.Priority >> 8), byte(e.ID.Priority)}) + string(match)
+			all[key] = append(all[key], e.ID.Cookie)
+		}
+	}
+	return all
+}

@@ -36,6 +36,7 @@ type gateway struct {
 	floats    map[*floating]bool
 	byAddress map[netip.Addr]*floating
 	services  map[*service]bool
+	inside    map[insideAt]map[*floating]bool // what stands for an address; true if at the gateway's hosts
 	// hosts have its groups.
 	hosts map[*host]bool
 	// active are the hosts that carried its lanes when that was last looked at.
@@ -54,8 +55,17 @@ type floating struct {
 	on   *follow
 	here *host
 	mac  topology.MAC
+	// inside are the addresses that it or its ports stand for.
+	inside []insideAt
 	// problem says why it stands for nothing.
 	problem string
+}
+
+// insideAt is an address inside as a gateway knows it: with the VNI of the router's
+// attachment, since tenants have the same ones.
+type insideAt struct {
+	vni  uint32
+	addr netip.Addr
 }
 
 // exit is a router's way out by one gateway.
@@ -115,7 +125,7 @@ func (c *Controller) gatewayChanged(before, after *topology.Gateway) {
 	g := c.model.gateways[after.Key()]
 	if g == nil {
 		g = &gateway{object: newObject(after.Key()), feed: newFollow(after.Key().String()),
-			routers: map[*router]bool{}, floats: map[*floating]bool{}, byAddress: map[netip.Addr]*floating{}, services: map[*service]bool{}, hosts: map[*host]bool{}}
+			routers: map[*router]bool{}, floats: map[*floating]bool{}, byAddress: map[netip.Addr]*floating{}, services: map[*service]bool{}, inside: map[insideAt]map[*floating]bool{}, hosts: map[*host]bool{}}
 		g.ext = c.model.externals[topology.Key{Kind: topology.KindExternalNetwork, Name: after.Spec.ExternalNetwork}]
 		g.ext.gateways[g] = true
 		c.model.gateways[after.Key()] = g
@@ -223,6 +233,7 @@ func (c *Controller) floatingChanged(before, after *topology.FloatingIP) {
 		delete(c.model.floats, f.key)
 		delete(c.dirty.floats, f)
 		c.placeFloat(f, nil, nil, topology.MAC{})
+		c.indexFloat(f, nil, false)
 		c.set(&f.object, f.gw.ext.feed, nil)
 		c.remove(&f.object, nil)
 		return

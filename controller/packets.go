@@ -3,7 +3,6 @@ package controller
 import (
 	"encoding/binary"
 	"net/netip"
-	"slices"
 
 	"github.com/dovetail-sdn/dovetail/internal/packet"
 	"github.com/dovetail-sdn/dovetail/openflow"
@@ -67,15 +66,13 @@ func (c *Controller) floatTo(x *external, frame []byte) *floating {
 // translateLeaving gives an ICMP error of an endpoint's, and what it quotes, the
 // floating IP.
 func (c *Controller) translateLeaving(h *host, pkt openflow.PacketIn) {
-	e := c.model.exits[binary.BigEndian.Uint32(narrow(pkt, pipeline.RegNetwork))]
+	vni := binary.BigEndian.Uint32(narrow(pkt, pipeline.RegNetwork))
+	e := c.model.exits[vni]
 	src, _ := addresses(pkt.Data)
 	if e.gw == nil || !src.IsValid() {
 		return
 	}
-	for f := range e.gw.floats {
-		if !f.standsFor(e.router, src) {
-			continue // without a closer look: there are many, and a tenant chooses how often
-		}
+	for f := range e.gw.inside[insideAt{vni, src}] {
 		view, _ := c.viewFloat(f)
 		for _, t := range view.Targets {
 			if t.Router != e.router.spec.Allocated.ID || t.Inside != src {
@@ -93,16 +90,6 @@ func (c *Controller) translateLeaving(h *host, pkt openflow.PacketIn) {
 	at := e.router.spec.Attachment(e.gw.key.Name)
 	c.send(h.spec.Allocated.DatapathID, pkt.Data, openflow.SetField{FieldValue: pipeline.RegNetwork.Uint(uint64(at.VNI))},
 		openflow.CT{Zone: uint16(at.Zone), Table: pipeline.TableTracked, NAT: openflow.NAT{Kind: openflow.NATKnown}})
-}
-
-// standsFor says whether a floating IP has to do with an address behind a router.
-func (f *floating) standsFor(r *router, a netip.Addr) bool {
-	for e := range f.targets {
-		if e.net.router == r && slices.Contains(e.spec.Allocated.Addresses, a) {
-			return true
-		}
-	}
-	return false
 }
 
 func protocol(name string) uint8 {

@@ -128,6 +128,7 @@ func exampleFragments() []fragment {
 		{"Gateway edge", GatewayHost([]LaneHere{{edge, 0, internet}}, []uint32{50002}, true)},
 		{"FloatingIP acme/web1", FloatingIP(web1FIP)},
 		{"FloatingIP acme/db1", FloatingIP(db1FIP)},
+		{"Gateway edge", Quotes(db1FIP.Targets[0].At.VNI, db1FIP.Targets[0].Inside)},
 	}
 }
 

@@ -100,8 +100,23 @@ func (b *floatingBuilder) leaves(t Target) {
 		b.add(table, priority, m, openflow.CT{Commit: true, Zone: uint16(t.At.Zone), Table: TableTracked})
 		b.goTo(TableTracked, priority, m, TableNextHop, a...)
 	}
-	for _, typ := range quoting(b.Address) {
-		b.toController(table, 330, MeterQuote, match(network(t.At.VNI), b.family(), b.src.Addr(t.Inside), openflow.IPProto.Uint(b.icmp), b.icmpType.Uint(typ)), ReasonLeaving)
+	if b.Here {
+		b.quotes(table, t.At.VNI, t.Inside)
+	}
+}
+
+// Quotes sends up the ICMP errors that an address inside sends by a router's attachment,
+// on the gateway's hosts: once, however many floating IPs stand for ports of it there.
+func Quotes(vni uint32, inside netip.Addr) []openflow.Flow {
+	var b builder
+	b.quotes(TableLeave, vni, inside)
+	return b.flows
+}
+
+func (b *builder) quotes(table uint8, vni uint32, inside netip.Addr) {
+	f := fieldsOf(inside)
+	for _, typ := range quoting(inside) {
+		b.toController(table, 330, MeterQuote, match(network(vni), ethType(f.eth), f.src.Addr(inside), openflow.IPProto.Uint(f.icmp), f.icmpType.Uint(typ)), ReasonLeaving)
 	}
 }
 
