@@ -15,10 +15,12 @@ func BaseMeters() []openflow.Meter {
 	return []openflow.Meter{
 		{ID: MeterICMP, Rate: 100, Burst: 50},
 		{ID: MeterProbe, Rate: 2000, Burst: 1000},
-		{ID: MeterNeighbour, Rate: 200, Burst: 200},
+		{ID: MeterHeard, Rate: 200, Burst: 200},
 		{ID: MeterQuote, Rate: 100, Burst: 50},
 		{ID: MeterStray, Rate: 100, Burst: 50},
 		{ID: MeterResolve, Rate: 100, Burst: 50},
+		{ID: MeterICMPOutside, Rate: 100, Burst: 50},
+		{ID: MeterQuoteOutside, Rate: 100, Burst: 50},
 	}
 }
 
@@ -141,8 +143,7 @@ func baseICMPError(b *builder) {
 	for _, eth := range []uint64{ethIPv4, ethIPv6} {
 		b.add(TableICMPError, 110, match(ethType(eth), openflow.IPFrag.UintMask(2, 2)))
 	}
-	b.addFlow(openflow.Flow{
-		Table: TableICMPError, Priority: 0, Meter: MeterICMP,
-		Actions: actions(openflow.ToController{MaxLen: packet.QuotedLen}),
-	})
+	toController := actions(openflow.ToController{MaxLen: packet.QuotedLen})
+	b.addFlow(openflow.Flow{Table: TableICMPError, Priority: 0, Meter: MeterICMP, Actions: toController})
+	b.addFlow(openflow.Flow{Table: TableICMPError, Priority: 10, Meter: MeterICMPOutside, Match: match(fromOutside), Actions: toController})
 }

@@ -85,7 +85,7 @@ func Neighbour(number uint32, a netip.Addr, mac topology.MAC) []openflow.Flow {
 	if a.Is4() {
 		says := match(outside(number), ethType(ethARP), openflow.ARPSPA.Addr(a))
 		b.add(TableOutside, 110, with(says, openflow.ARPSHA.MAC(mac)))
-		b.toController(TableOutside, 105, MeterNeighbour, says, ReasonHeard)
+		b.toController(TableOutside, 105, MeterHeard, says, ReasonHeard)
 	}
 	return b.flows
 }

@@ -146,7 +146,7 @@ func (b *floatingBuilder) enters(t Target) {
 		if t.Protocol != "" {
 			b.enter(icmp, 100, id, t.MTU, t.MTU, b.Address)
 		}
-		b.toController(TableTranslate, 200, MeterQuote, icmp, ReasonEntering)
+		b.toController(TableTranslate, 200, MeterQuoteOutside, icmp, ReasonEntering)
 	}
 	if len(b.Sources) == 0 {
 		b.goTo(TableTranslate, 100, m, TableArrive, a...)

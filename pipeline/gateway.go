@@ -210,8 +210,8 @@ func turnRound(number uint32, next openflow.Action) []openflow.Action {
 // hear tells the controller of answers to what a MAC of ours has asked.
 func (b *builder) hear(ext openflow.FieldValue, mac topology.MAC) {
 	dst := openflow.EthDst.MAC(mac)
-	b.toController(TableOutside, 200, MeterNeighbour, match(ext, dst, ethType(ethARP), openflow.ARPOp.Uint(2)), ReasonHeard)
-	b.toController(TableOutside, 200, MeterNeighbour, with(icmp6(136), ext, dst), ReasonHeard)
+	b.toController(TableOutside, 200, MeterHeard, match(ext, dst, ethType(ethARP), openflow.ARPOp.Uint(2)), ReasonHeard)
+	b.toController(TableOutside, 200, MeterHeard, with(icmp6(136), ext, dst), ReasonHeard)
 }
 
 // asked has ARP requests and neighbour solicitations for an address answered with a

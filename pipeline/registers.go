@@ -79,9 +79,10 @@ const (
 	MeterICMP uint32 = 1
 	// MeterProbe limits the tunnel probes that a host sends up.
 	MeterProbe uint32 = 2
-	// MeterNeighbour limits what a host sends up of what neighbours outside say.
-	MeterNeighbour uint32 = 3
-	// MeterQuote limits the ICMP errors that it sends up to have their quotes translated.
+	// MeterHeard limits what it sends up of what neighbours outside say.
+	MeterHeard uint32 = 3
+	// MeterQuote limits the ICMP errors of endpoints that it sends up to have their quotes
+	// translated.
 	MeterQuote uint32 = 4
 	// MeterStray limits what it sends up of connections that are not known or have no
 	// port left.
@@ -89,6 +90,10 @@ const (
 	// MeterResolve limits the packets that it sends up for the MAC of their next hop. It is
 	// not that of the answers: a sender who does not wait must not keep them away.
 	MeterResolve uint32 = 6
+	// MeterICMPOutside and MeterQuoteOutside are MeterICMP and MeterQuote for packets from
+	// outside: who floods from there takes nothing from endpoints.
+	MeterICMPOutside  uint32 = 7
+	MeterQuoteOutside uint32 = 8
 )
 
 // TunnelPort is the OpenFlow port of the VXLAN port on every host.

@@ -266,7 +266,7 @@ func Tables() []Table {
 		{
 			TableICMPError, "icmp-error",
 			"Packets that a router answers with an ICMP error, which the controller writes; reg3 has type and code. Metered.",
-			f(openflow.EthType, openflow.IPProto, openflow.IPFrag, openflow.ICMPv4Type, openflow.ICMPv6Type),
+			f(openflow.Reg14, openflow.EthType, openflow.IPProto, openflow.IPFrag, openflow.ICMPv4Type, openflow.ICMPv6Type),
 			nil,
 			"to the controller",
 		},
