@@ -96,7 +96,26 @@ func Exit(a *Attachment) []openflow.Flow {
 	}
 	lane, _ := a.lane()
 	b.add(TableDepart, 50, match(network(a.At.VNI)), toGroup(a.Gateway, lane, GroupLeave))
+	b.servicesAsSources(a)
 	return b.flows
+}
+
+// servicesAsSources are the addresses of services as sources of packets from outside:
+// those that stand for them inside are ours to give, and where a service is in what a
+// static route leads to, it is outside all the same.
+func (b *exitBuilder) servicesAsSources(a *Attachment) {
+	for _, s := range a.Services {
+		from := func(addr netip.Addr) openflow.Match {
+			f := fieldsOf(addr)
+			return match(b.id, ethType(f.eth), f.src.Addr(addr))
+		}
+		if inside := s.Allocated.InsideAddress; inside != s.Spec.Address {
+			b.add(TableArrive, 900, from(inside))
+		}
+		if slices.ContainsFunc(a.Router.Spec.StaticRoutes, func(sr topology.StaticRoute) bool { return sr.Destination.Contains(s.Spec.Address) }) {
+			b.goTo(TableArrive, 800, from(s.Spec.Address), TableRoute)
+		}
+	}
 }
 
 type exitBuilder struct {
@@ -133,14 +152,34 @@ func tooLarge(family netip.Addr, mtu int) []openflow.Action {
 var fromOutside = RegExternal.UintMask(externalBit, externalBit)
 
 // Inside is the router as packets from outside find it, on every host that they come to.
+// None of them has a source that the router's own networks or static routes lead to, the
+// longest prefix deciding as for destinations. A default route says nothing about sources.
 func Inside(r *topology.Router, networks []*topology.Network) []openflow.Flow {
 	var b builder
 	id := RegRouter.Uint(uint64(r.Allocated.ID))
 	for _, n := range networks {
 		for _, s := range n.Allocated.Subnets {
 			f := fieldsOf(s.CIDR.Addr())
-			b.add(TableArrive, 200, match(id, ethType(f.eth), f.src.Prefix(s.CIDR)))
+			b.add(TableArrive, 900, match(id, ethType(f.eth), f.src.Prefix(s.CIDR)))
 			b.echoOutside(TableRoute, match(id, fromOutside), s.Gateway)
+		}
+	}
+	source := func(p netip.Prefix) (uint16, openflow.Match) {
+		f := fieldsOf(p.Addr())
+		return uint16(prioRouteFirst + 2*p.Bits()), match(id, ethType(f.eth), f.src.Prefix(p))
+	}
+	for _, sr := range r.Spec.StaticRoutes {
+		if sr.Destination.Bits() > 0 && networkOf(networks, sr.NextHop) != nil {
+			priority, m := source(sr.Destination)
+			b.add(TableArrive, priority, m)
+		}
+	}
+	for _, g := range r.Spec.Gateways {
+		for _, p := range g.Prefixes() {
+			if slices.ContainsFunc(r.Spec.StaticRoutes, func(sr topology.StaticRoute) bool { return p.Bits() > 0 && sr.Destination.Overlaps(p) }) {
+				priority, m := source(p)
+				b.goTo(TableArrive, priority, m, TableRoute)
+			}
 		}
 	}
 	b.goTo(TableArrive, 100, match(id), TableRoute)

@@ -126,8 +126,8 @@ func baseOutside(b *builder) {
 	b.goTo(TableToOutside, 0, nil, TableWire)
 }
 
-// neverOutside are destinations that no router forwards (RFC 1812, 4.2.2.11 and 5.3.7;
-// RFC 6890; RFC 4291).
+// neverOutside are sources and destinations that no router forwards (RFC 1812, 4.2.2.11
+// and 5.3.7; RFC 6890; RFC 4291).
 var neverOutside = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("169.254.0.0/16"),
 	netip.MustParsePrefix("224.0.0.0/3"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("ff00::/8"),
@@ -137,6 +137,7 @@ func baseNextHop(b *builder) {
 	for _, p := range neverOutside {
 		f := fieldsOf(p.Addr())
 		b.add(TableNextHop, prioLinkLocal, match(ethType(f.eth), f.dst.Prefix(p)))
+		b.add(TableArrive, prioLinkLocal, match(ethType(f.eth), f.src.Prefix(p)))
 	}
 	b.goTo(TableResolved, 100, match(flagged(FlagFound)), TableToOutside)
 	for _, eth := range []uint64{ethIPv4, ethIPv6} {
