@@ -219,7 +219,8 @@ func TestGatewayFailover(t *testing.T) {
 				s.carried(t, "h1")
 				s.watched(t, "h1", true)
 				f := s.traffic(t)
-				f.flows(20*time.Second, 20)
+				// A session that has just come up needs 3 s to notice a death.
+				f.flows(20*time.Second, 400)
 				nat := s.dial(s.a, s.echo)
 				survive := map[string]net.Conn{
 					"floating IP": s.dial(s.server, netip.AddrPortFrom(floatingAddr, server.Addr().Port())),
