@@ -306,6 +306,7 @@ func (c *Controller) compileFloat(f *floating) {
 	}
 	c.placeFloat(f, on, here, view.MAC)
 	c.indexFloat(f, view.Targets, here == nil)
+	c.dirty.phases[&f.object] = true
 	if on == nil {
 		c.set(&f.object, f.gw.ext.feed, nil)
 		return

@@ -213,6 +213,11 @@ func (c *Controller) settleAll() {
 		delete(c.sweep, f)
 		c.sweepFeed(f)
 	}
+	for _, g := range c.model.gateways {
+		if c.dirty.phases[&g.object] {
+			c.lookAt(g)
+		}
+	}
 	for o := range c.dirty.phases {
 		delete(c.dirty.phases, o)
 		c.settle(o)
@@ -232,18 +237,15 @@ func (c *Controller) keepHouse() {
 			}
 			for e := range h.endpoints {
 				c.dirty.phases[&e.object] = true
+				for f := range e.floats {
+					c.dirty.phases[&f.object] = true
+				}
 			}
 		}
 	}
 	c.renewProbes()
 	for _, g := range c.model.gateways {
 		c.lanesMoved(g)
-		for r := range g.routers {
-			c.unsettledObject(&r.object)
-		}
-		for f := range g.floats {
-			c.unsettledObject(&f.object)
-		}
 	}
 	bound := 0
 	for _, h := range c.model.hosts {

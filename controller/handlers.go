@@ -53,9 +53,17 @@ func (c *Controller) Disconnected(dpid uint64, err error) {
 		c.log.Info().Str("host", h.key.Name).Err(err).Msg("OpenFlow session ended")
 		c.event(topology.EventHostDown, h.key, h.key.Name, fmt.Sprintf("the OpenFlow session ended: %v", err))
 		c.dirty.phases[&h.object] = true
+		c.gatewaysSeen(h)
 		// The switch may have lost what it knew of its neighbours.
 		c.probeAgain(h)
 	})
+}
+
+// gatewaysSeen has the gateways looked at that a host uses or carries.
+func (c *Controller) gatewaysSeen(h *host) {
+	for g := range h.gateways {
+		c.dirty.phases[&g.object] = true
+	}
 }
 
 // Acked implements ofctrl.Handler. The first acknowledgement says that the switch
@@ -75,6 +83,7 @@ func (c *Controller) acked(dpid uint64) {
 		for e := range h.endpoints {
 			c.unsettled(e)
 		}
+		c.gatewaysSeen(h)
 	}
 	for f := range h.follows {
 		if len(f.pending) > 0 {

@@ -24,36 +24,36 @@ func (c *Controller) linksReported(h *host, links []ovsdb.LinkState) {
 	}
 	for g := range h.gateways {
 		c.lanesMoved(g)
-		for r := range g.routers {
-			c.dirty.phases[&r.object] = true
-		}
-		for f := range g.floats {
-			c.dirty.phases[&f.object] = true
-		}
 	}
 }
 
 // lanesMoved notes where the lanes of a gateway are now.
 func (c *Controller) lanesMoved(g *gateway) {
 	c.dirty.phases[&g.object] = true
-	active := c.activeHosts(g)
-	if slices.Equal(active, g.active) {
-		return
-	}
-	c.dirty.routes[g.ext] = true
-	if g.active != nil {
-		for i, name := range active {
-			if i < len(g.active) && name != g.active[i] {
-				c.event(topology.EventLaneMoved, g.key, name, laneText(g.spec.Allocated.Lanes[i], g.active[i], name))
-			}
+	active := map[string]string{}
+	for i, name := range c.activeHosts(g) {
+		l := g.spec.Allocated.Lanes[i]
+		was, seen := g.active[l.Host]
+		if !seen && name == "" {
+			continue // its hosts have yet to show that they live
+		}
+		active[l.Host] = name
+		if seen && was != name {
+			c.event(topology.EventLaneMoved, g.key, name, laneText(l, was, name))
 		}
 	}
-	g.active = active
+	if !maps.Equal(active, g.active) {
+		g.active = active
+		c.dirty.routes[g.ext] = true
+	}
 }
 
 func laneText(l topology.Lane, from, to string) string {
-	if to == "" {
+	switch {
+	case to == "":
 		return fmt.Sprintf("nobody carries the lane of host %s: all hosts of the gateway are dead", l.Host)
+	case from == "":
+		return fmt.Sprintf("the lane of host %s is carried again, by %s", l.Host, to)
 	}
 	return fmt.Sprintf("the lane of host %s went from %s to %s", l.Host, from, to)
 }
@@ -110,6 +110,9 @@ func (c *Controller) judgeGateway(g *gateway) (topology.Phase, string) {
 	if len(carriers) == 0 {
 		return topology.PhasePending, "none of its hosts can carry it: " + strings.Join(c.gatewayWarnings(g), "; ")
 	}
+	if !slices.ContainsFunc(slices.Collect(maps.Values(carriers)), c.alive) {
+		return topology.PhasePending, "all hosts that could carry it are dead"
+	}
 	for _, h := range sortedHosts(g.hosts) {
 		for _, name := range slices.Sorted(maps.Keys(carriers)) {
 			if c.unseen(h, carriers[name]) {
@@ -131,6 +134,32 @@ func (c *Controller) judgeGateway(g *gateway) (topology.Phase, string) {
 // unseen says whether a host has yet to see that another one lives.
 func (c *Controller) unseen(h, k *host) bool {
 	return h != k && !c.away(h) && k.openflowUp && c.linkAwaited(h, k)
+}
+
+// lookAt notes whether packets pass the gateway, and has what depends on that looked at
+// when it changes.
+func (c *Controller) lookAt(g *gateway) {
+	before := g.passes
+	if g.passes, g.why = c.judgeGateway(g); g.passes == before {
+		return
+	}
+	for r := range g.routers {
+		c.dirty.phases[&r.object] = true
+	}
+	for f := range g.floats {
+		c.dirty.phases[&f.object] = true
+	}
+	for s := range g.services {
+		c.dirty.phases[&s.object] = true
+	}
+}
+
+// passing says whether packets passed the gateway when that was last looked at.
+func (g *gateway) passing() (topology.Phase, string) {
+	if g.passes != topology.PhaseRealized {
+		return topology.PhasePending, "gateway " + g.key.Name + ": " + g.why
+	}
+	return topology.PhaseRealized, ""
 }
 
 // linkPatience is how long a new tunnel may take to show that it lives before that is
@@ -200,13 +229,13 @@ func sortedHosts(set map[*host]bool) []*host {
 }
 
 // judgeExits says whether packets pass all gateways of a router.
-func (c *Controller) judgeExits(r *router) (topology.Phase, string) {
+func judgeExits(r *router) (topology.Phase, string) {
 	if r == nil {
 		return topology.PhaseRealized, ""
 	}
 	for g := range r.exits {
-		if phase, reason := c.judgeGateway(g); phase != topology.PhaseRealized {
-			return phase, "gateway " + g.key.Name + ": " + reason
+		if phase, reason := g.passing(); phase != topology.PhaseRealized {
+			return phase, reason
 		}
 	}
 	return topology.PhaseRealized, ""
@@ -218,13 +247,25 @@ func (c *Controller) judgeFloat(f *floating) (topology.Phase, string) {
 		return topology.PhaseRealized, ""
 	case f.spec.Spec.Endpoint == "" && len(f.spec.Spec.Ports) == 0:
 		return topology.PhaseRealized, "" // it is reserved
-	case f.on == nil:
+	case f.problem != "":
 		return topology.PhasePending, f.problem
-	}
-	if f.here == nil {
-		if phase, reason := c.judgeGateway(f.gw); phase != topology.PhaseRealized {
-			return phase, "gateway " + f.gw.key.Name + ": " + reason
-		}
+	case f.here == nil:
+		return f.gw.passing()
+	case c.away(f.here):
+		return topology.PhasePending, awayText(f.here)
 	}
 	return topology.PhaseRealized, ""
+}
+
+// judgeService says whether a router of the tenant leads to the service.
+func judgeService(s *service) (topology.Phase, string) {
+	if s == nil {
+		return topology.PhaseRealized, ""
+	}
+	for r := range s.gw.routers {
+		if r.key.Tenant == s.key.Tenant {
+			return s.gw.passing()
+		}
+	}
+	return topology.PhasePending, "no router of the tenant is connected to gateway " + s.gw.key.Name
 }

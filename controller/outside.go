@@ -39,8 +39,11 @@ type gateway struct {
 	inside    map[insideAt]map[*floating]bool // what stands for an address; true if at the gateway's hosts
 	// hosts have its groups.
 	hosts map[*host]bool
-	// active are the hosts that carried its lanes when that was last looked at.
-	active []string
+	// active are the hosts that carried its lanes when that was last looked at, by the
+	// hosts whose lanes they are; passes is whether packets passed then, why why not.
+	active map[string]string
+	passes topology.Phase
+	why    string
 }
 
 // floating is a floating IP.
@@ -202,10 +205,8 @@ func (c *Controller) attach(r *router, after *topology.Router) {
 			c.forgetExit(r, g)
 			c.dirty.routes[g.ext] = true
 			c.replanCarriers(g)
-			for f := range g.floats {
-				c.dirty.floats[f] = true
-			}
 			c.dirty.phases[&g.object] = true
+			c.leadTo(r, g)
 		}
 	}
 	for g := range exits {
@@ -214,6 +215,16 @@ func (c *Controller) attach(r *router, after *topology.Router) {
 	}
 	r.exits = exits
 	c.dirty.attached[r] = true
+}
+
+// leadTo has the services of a gateway to which a router leads, or led, wait for it.
+func (c *Controller) leadTo(r *router, g *gateway) {
+	for s := range g.services {
+		if s.key.Tenant == r.key.Tenant {
+			c.dirty.awaiting[&s.object] = append(c.dirty.awaiting[&s.object], r)
+			c.dirty.phases[&s.object] = true
+		}
+	}
 }
 
 func (c *Controller) forgetExit(r *router, g *gateway) {

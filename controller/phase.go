@@ -82,6 +82,10 @@ func (c *Controller) away(h *host) bool {
 	return !h.openflowUp && c.now().Sub(h.awaySince) >= awayAfter
 }
 
+func awayText(h *host) string {
+	return fmt.Sprintf("its host %s is away since %s", h.key.Name, h.awaySince.UTC().Format(time.RFC3339))
+}
+
 // settle brings an object's phase up to date, and tells whoever waits for it.
 func (c *Controller) settle(o *object) {
 	phase, _ := c.judge(o)
@@ -137,11 +141,15 @@ func (c *Controller) judge(o *object) (topology.Phase, string) {
 				return phase, reason
 			}
 		case topology.KindRouter:
-			if phase, reason := c.judgeExits(c.model.routers[o.key]); phase != topology.PhaseRealized {
+			if phase, reason := judgeExits(c.model.routers[o.key]); phase != topology.PhaseRealized {
 				return phase, reason
 			}
 		case topology.KindFloatingIP:
 			if phase, reason := c.judgeFloat(c.model.floats[o.key]); phase != topology.PhaseRealized {
+				return phase, reason
+			}
+		case topology.KindService:
+			if phase, reason := judgeService(c.model.services[o.key]); phase != topology.PhaseRealized {
 				return phase, reason
 			}
 		}
@@ -177,7 +185,7 @@ func (c *Controller) judgeEndpoint(e *endpoint) (topology.Phase, string) {
 	case e.host == nil:
 		return topology.PhasePending, fmt.Sprintf("its host %s is unknown", e.binding.Host)
 	case c.away(e.host):
-		return topology.PhasePending, fmt.Sprintf("its host %s is away since %s", e.host.key.Name, e.host.awaySince.UTC().Format(time.RFC3339))
+		return topology.PhasePending, awayText(e.host)
 	case !e.host.vtep().IsValid():
 		return topology.PhaseFailed, fmt.Sprintf("its host %s has no VTEP address: run there: ovs-vsctl set Open_vSwitch . external_ids:dovetail-encap-ip=ADDRESS", e.host.key.Name)
 	}

@@ -117,7 +117,12 @@ func (c *Controller) probeArrived(to *host, id uint64) {
 	}
 }
 
-func (c *Controller) unsettled(e *endpoint) { c.unsettledObject(&e.object) }
+func (c *Controller) unsettled(e *endpoint) {
+	c.unsettledObject(&e.object)
+	for f := range e.floats {
+		c.unsettledObject(&f.object)
+	}
+}
 
 // unsettledObject has an object looked at that may have become realized.
 func (c *Controller) unsettledObject(o *object) {

@@ -102,7 +102,7 @@ func TestTraces(t *testing.T) {
 		{"ARP for a floating IP", inExt + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:09:01,arp_spa=203.0.113.1,arp_tpa=203.0.113.20", []string{"set_field:2->arp_op", "push_vlan", "output:61000"}, nil},
 		{"ARP for a lane", inExt + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:09:01,arp_spa=203.0.113.1,arp_tpa=203.0.113.2", []string{"set_field:0e:00:00:00:00:01->eth_dst", "output:61000"}, nil},
 		{"ARP for somebody else", inExt + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:09:02,arp_spa=203.0.113.3,arp_tpa=203.0.113.4", []string{" 2. reg0=0x1000001, priority 1,"}, []string{"output", toCtl}},
-		{"a neighbour's new MAC", inExt + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:09:66,arp_spa=203.0.113.1,arp_tpa=203.0.113.1", []string{"set_field:0x2->reg15", "meter:6", toCtl}, []string{"output"}},
+		{"a neighbour's new MAC", inExt + toAll + "arp,arp_op=1,arp_sha=02:00:00:00:09:66,arp_spa=203.0.113.1,arp_tpa=203.0.113.1", []string{"set_field:0x2->reg15", "meter:3", toCtl}, []string{"output"}},
 		{"neighbour solicitation of a lane", inExt + "dl_dst=33:33:ff:00:00:02,icmp6,icmpv6_type=135,icmpv6_code=0,ipv6_src=2001:db8:f::1,ipv6_dst=ff02::1:ff00:2,nd_target=2001:db8:f::2,nd_sll=02:00:00:00:09:01,nw_ttl=255",
 			[]string{"set_field:136->icmpv6_type", "output:61000"}, nil},
 		{"echo to a lane", inExt + toLane + "icmp,nw_src=203.0.113.1,nw_dst=203.0.113.2,icmp_type=8,icmp_code=0,nw_ttl=1", []string{"set_field:0->icmp_type", "output:61000"}, nil},

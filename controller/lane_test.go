@@ -1,0 +1,148 @@
+package controller
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dovetail-sdn/dovetail/ovsdb"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// sees has a host say whether the tunnel to the gateway host with a number lives.
+func (w *world) sees(host string, id uint32, up bool) {
+	w.model.hosts[host].ovsdbUp = true
+	w.HostLinks(host, []ovsdb.LinkState{{ID: id, Up: up, Known: true}})
+	w.turn()
+}
+
+// laneEvents are what was said of lanes.
+func (w *world) laneEvents() (list []string) {
+	for _, ev := range w.events.ring {
+		if ev.Type == topology.EventLaneMoved {
+			list = append(list, ev.Message)
+		}
+	}
+	return list
+}
+
+// settledEdge is a world in which everything of edgeWorld is realized.
+func settledEdge(t *testing.T) *world {
+	w := edgeWorld(t)
+	w.says(1, hop1, hopMAC)
+	w.sees("h1", 2, true)
+	w.sees("h2", 1, true)
+	w.pass(linkPatience + time.Second)
+	w.keepHouse()
+	w.ackAll()
+	return w
+}
+
+var (
+	edgeKey = topology.Key{Kind: topology.KindGateway, Name: "edge"}
+	coreKey = topology.Key{Kind: topology.KindRouter, Tenant: "acme", Name: "core"}
+)
+
+// That lanes are numbered anew, or that hosts come back with the controller, moves none.
+func TestOnlyLanesThatMoveAreSaidTo(t *testing.T) {
+	w := edgeWorld(t)
+	w.keepHouse()
+	w.Disconnected(1, errors.New("gone"))
+	w.Disconnected(2, errors.New("gone"))
+	two := weighted(aGateway("h1", "h2"))
+	w.put(two)
+	w.keepHouse()
+	w.ackAll()
+	w.keepHouse()
+	one := weighted(aGateway("h1", "h2"))
+	one.Spec.Hosts[0].Weight, one.Allocated.Lanes = 0, one.Allocated.Lanes[1:]
+	w.put(one)
+	w.keepHouse()
+	if said := w.laneEvents(); len(said) > 0 && !strings.Contains(strings.Join(said, ""), "again") {
+		t.Errorf("said %q", said)
+	}
+	before := len(w.laneEvents())
+	w.sees("h1", 2, false)
+	if said := w.laneEvents()[before:]; len(said) != 1 || said[0] != "the lane of host h2 went from h2 to h1" {
+		t.Errorf("said %q", said)
+	}
+}
+
+// While all hosts of a gateway are dead, nothing that goes by it is realized.
+func TestADeadGatewayIsNotRealized(t *testing.T) {
+	w := settledEdge(t)
+	f := aFloat("web", 50, ep1.Key())
+	w.put(f, aService())
+	w.ackAll()
+	keys := []topology.Key{edgeKey, coreKey, f.Key(), aService().Key()}
+	for _, k := range keys {
+		w.mustBe(k, topology.PhaseRealized)
+	}
+	w.sees("h1", 2, false)
+	w.sees("h2", 1, false)
+	for _, k := range keys {
+		w.mustBe(k, topology.PhasePending)
+		if w.object(k).phase != topology.PhasePending {
+			t.Errorf("nobody has looked at %s", k)
+		}
+	}
+	w.sees("h2", 1, true)
+	for _, k := range keys {
+		w.mustBe(k, topology.PhaseRealized)
+		if w.object(k).phase != topology.PhaseRealized {
+			t.Errorf("whoever waits for %s is not told", k)
+		}
+	}
+}
+
+func TestAServiceWaitsForARouterThatLeadsThere(t *testing.T) {
+	w := settledEdge(t)
+	w.put(aRouter("acme", "core", 1, "blue"), aService())
+	w.ackAll()
+	w.mustBe(aService().Key(), topology.PhasePending)
+	w.put(withExit(aRouter("acme", "core", 1, "blue")))
+	w.mustBe(aService().Key(), topology.PhasePending)
+	w.HostLinks("h3", []ovsdb.LinkState{{ID: 1, Up: true, Known: true}, {ID: 2, Up: true, Known: true}})
+	w.turn()
+	w.mustBe(aService().Key(), topology.PhasePending)
+	w.ackAll()
+	w.mustBe(aService().Key(), topology.PhaseRealized)
+}
+
+// A floating IP is not realized while anything that it stands for is not reached.
+func TestAFloatingIPWaitsForAllOfItsEndpoints(t *testing.T) {
+	w := settledEdge(t)
+	w.put(ep2)
+	f := aFloat("web", 50, ep1.Key())
+	f.Spec.Endpoint = ""
+	f.Spec.Ports = []topology.PortForward{
+		{Protocol: "tcp", Port: 80, Endpoint: ep1.Key().Name}, {Protocol: "tcp", Port: 81, Endpoint: ep2.Key().Name}}
+	w.put(f)
+	w.ackAll()
+	w.mustBe(f.Key(), topology.PhasePending)
+	w.ports("h3", ep1.Allocated.InterfaceID, ep2.Allocated.InterfaceID)
+	w.ackAll()
+	w.mustBe(f.Key(), topology.PhaseRealized)
+}
+
+func TestAFloatingIPIsAwayWithItsHost(t *testing.T) {
+	w := settledEdge(t)
+	w.put(mappedHost(3))
+	f := aFloat("web", 50, ep1.Key())
+	w.put(f)
+	w.ackAll()
+	w.mustBe(f.Key(), topology.PhaseRealized)
+	w.Disconnected(3, errors.New("gone"))
+	w.sw.acked[3] = nil
+	w.turn()
+	w.clock = w.clock.Add(awayAfter)
+	w.keepHouse()
+	w.turn()
+	w.mustBe(f.Key(), topology.PhasePending)
+	w.ackAll()
+	w.mustBe(f.Key(), topology.PhaseRealized)
+	if w.model.floats[f.Key()].phase != topology.PhaseRealized {
+		t.Error("whoever waits for it is not told")
+	}
+}
