@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dovetail-sdn/dovetail/internal/packet"
 	"github.com/dovetail-sdn/dovetail/openflow"
 	"github.com/dovetail-sdn/dovetail/pipeline"
 	"github.com/dovetail-sdn/dovetail/topology"
@@ -173,4 +174,41 @@ func (w *world) flowOwners(host string) map[string][]uint64 {
 		}
 	}
 	return all
+}
+
+// An ICMP error is no way round the sources of a floating IP: it is let in by connection
+// tracking alone.
+func TestErrorsDoNotEscapeSources(t *testing.T) {
+	w := edgeWorld(t)
+	f := aFloat("web", 50, ep1.Key())
+	f.Spec.Sources = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
+	w.put(f)
+	stranger := netip.MustParseAddr("198.18.0.1")
+	quoted := make([]byte, 42) // from the floating IP to the stranger, by UDP
+	copy(quoted, []byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17})
+	copy(quoted[26:], f.Allocated.Address.AsSlice())
+	copy(quoted[30:], stranger.AsSlice())
+	frame, ok := packet.ICMPError(quoted, stranger, 3, 3, 0, [6]byte{2, 0, 0, 0, 9, 9}, [6]byte{0x0e, 0, 0, 0, 0, 1})
+	if !ok {
+		t.Fatal("no error")
+	}
+	w.sw.packets = nil
+	w.PacketIn(1, sentUp(pipeline.ReasonEntering, frame))
+	w.turn()
+	tracked := false
+	for _, p := range w.sw.packets {
+		for _, a := range p.actions {
+			switch a := a.(type) {
+			case openflow.Resubmit:
+				if a.Table == pipeline.TableArrive {
+					t.Error("it is let in")
+				}
+			case openflow.CT:
+				tracked = a.Zone == 1 && a.Table == pipeline.TableReturn && !a.Commit
+			}
+		}
+	}
+	if !tracked {
+		t.Errorf("connection tracking is not asked: %v", w.sw.packets)
+	}
 }

@@ -43,9 +43,22 @@ func (c *Controller) translateEntering(h *host, pkt openflow.PacketIn) {
 	for _, t := range view.Targets {
 		tr := packet.Translation{From: view.Address, To: t.Inside, Protocol: protocol(t.Protocol), FromPort: t.Port, ToPort: t.EndpointPort}
 		if frame, ok := packet.Translate(pkt.Data, tr); ok {
-			c.send(h.spec.Allocated.DatapathID, frame, setRouter(t.Router), openflow.Resubmit{Table: pipeline.TableArrive})
+			c.send(h.spec.Allocated.DatapathID, frame, append([]openflow.Action{setRouter(t.Router)}, letIn(view, t)...)...)
 			return
 		}
+	}
+}
+
+// letIn lets an ICMP error in. Where sources are limited, it has to be about a connection
+// that connection tracking knows from what the endpoint has sent: whoever may not begin
+// could send the endpoint anything as the quote of an error.
+func letIn(view pipeline.Floating, t pipeline.Target) []openflow.Action {
+	if len(view.Sources) == 0 {
+		return []openflow.Action{openflow.Resubmit{Table: pipeline.TableArrive}}
+	}
+	return []openflow.Action{
+		openflow.Load{Value: 1, Dst: pipeline.RegFlags, Ofs: pipeline.FlagAnswers, NBits: 1},
+		openflow.CT{Zone: uint16(t.At.Zone), Table: pipeline.TableReturn},
 	}
 }
 

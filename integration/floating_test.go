@@ -3,11 +3,13 @@ package integration
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -320,10 +322,33 @@ func (f *floats) sources(t *testing.T, id string) {
 	if err := f.tryPing(n, serverAddr); err != nil {
 		t.Error(err)
 	}
+	f.refusedBy(t, n, netip.AddrPortFrom(serverAddr, 7)) // the error is about what the endpoint began
 	f.refuses(f.server, to)
 	f.api.apply(t, new(manifest).floating(tenant, name, spec).String())
 	f.realizedFloat(id)
 	f.seenAs(f.server, to, s, serverAddr)
+}
+
+// refusedBy sends a datagram to a closed port, and waits for the ICMP error.
+func (f *floats) refusedBy(t *testing.T, from lab.Machine, to netip.AddrPort) {
+	t.Helper()
+	var c *net.UDPConn
+	f.must(lab.Inside(from.Namespace(), func() (err error) {
+		c, err = net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+		return err
+	}))
+	defer func() { _ = c.Close() }()
+	eventually(t, 5*time.Second, func() error {
+		_, err := c.Write([]byte("hello"))
+		if err == nil {
+			f.must(c.SetReadDeadline(time.Now().Add(300 * time.Millisecond)))
+			_, err = c.Read(make([]byte, 16))
+		}
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return nil
+		}
+		return fmt.Errorf("%s was not refused by %s: %v", from.Namespace(), to, err)
+	})
 }
 
 // IPv6 is routed: an endpoint has the address outside that it has inside.

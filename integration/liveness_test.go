@@ -100,7 +100,7 @@ func downBFD(src string, dst net.HardwareAddr, from, to netip.Addr) []byte {
 	be.BigEndian.PutUint16(ip[24:], 8+24)
 	bfd := ip[28:]
 	bfd[0], bfd[1], bfd[2], bfd[3] = 1<<5, 1<<6, 3, 24 // version 1, state down, times 3
-	be.BigEndian.PutUint32(bfd[4:], 0x1234)        // its discriminator; it knows none of ours
+	be.BigEndian.PutUint32(bfd[4:], 0x1234)            // its discriminator; it knows none of ours
 	be.BigEndian.PutUint32(bfd[12:], 1_000_000)
 	be.BigEndian.PutUint32(bfd[16:], 1_000_000)
 	return append(f, ip...)
