@@ -221,20 +221,34 @@ func (b *gatewayBuilder) routed() {
 			if !b.spec().Routes(n.Metadata.Name, s.CIDR) {
 				continue
 			}
-			f := fieldsOf(s.CIDR.Addr())
-			b.goTo(TableLeave, 200, match(network(b.At.VNI), ethType(f.eth), f.src.Prefix(s.CIDR)), TableNextHop, b.ahead()...)
-			to := match(outside(b.number), ethType(f.eth), f.dst.Prefix(s.CIDR))
-			for _, m := range b.allowed(to, f) {
-				b.enter(m, 100, b.id, n.Allocated.MTU, b.External.Allocated.MTU, s.CIDR.Addr())
-			}
-			b.goTo(TableTranslate, 90, with(to, b.id), TableArrive)
+			b.routedSubnet(n, s.CIDR)
 		}
 	}
 }
 
+func (b *gatewayBuilder) routedSubnet(n *topology.Network, p netip.Prefix) {
+	f := fieldsOf(p.Addr())
+	from := match(network(b.At.VNI), ethType(f.eth), f.src.Prefix(p))
+	to := match(outside(b.number), ethType(f.eth), f.dst.Prefix(p))
+	for _, m := range b.allowed(to, p.Addr()) {
+		b.enter(m, 100, b.id, n.Allocated.MTU, b.External.Allocated.MTU, p.Addr())
+	}
+	if !b.spec().ServicesOnly {
+		b.goTo(TableLeave, 200, from, TableNextHop, b.ahead()...)
+		b.goTo(TableTranslate, 90, with(to, b.id), TableArrive)
+		return
+	}
+	// A service answers, and does not begin.
+	zone := uint16(b.At.Zone)
+	b.add(TableLeave, 200, from, openflow.CT{Commit: true, Zone: zone, Table: TableTracked})
+	b.goTo(TableTracked, 200, from, TableNextHop, b.ahead()...)
+	b.add(TableTranslate, 90, with(to, b.id), openflow.CT{Zone: zone, Table: TableReturn})
+}
+
 // allowed narrows what may come in to a routed network: everything, or where the
-// router is connected for services only, their answers.
-func (b *gatewayBuilder) allowed(to openflow.Match, f ipFields) []openflow.Match {
+// router is connected for services only, their answers and errors about what they are sent.
+func (b *gatewayBuilder) allowed(to openflow.Match, family netip.Addr) []openflow.Match {
+	f := fieldsOf(family)
 	if !b.spec().ServicesOnly {
 		return []openflow.Match{to}
 	}
@@ -247,6 +261,9 @@ func (b *gatewayBuilder) allowed(to openflow.Match, f ipFields) []openflow.Match
 			p := servicePort(sp)
 			list = append(list, with(to, f.src.Addr(s.Spec.Address), p.proto(), p.source()))
 		}
+	}
+	for _, typ := range quoting(family) {
+		list = append(list, with(to, openflow.IPProto.Uint(f.icmp), f.icmpType.Uint(typ)))
 	}
 	return list
 }

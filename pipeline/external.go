@@ -120,7 +120,9 @@ func baseOutside(b *builder) {
 	// Nobody is asked about these: the tunnels to those who could be have BFD sessions,
 	// and Open vSwitch takes all BFD packets that come out of them for the sessions'
 	// own. Whoever is outside could say that hosts are dead.
-	b.add(TableReturn, 45, match(ethType(ethIPv4), openflow.IPProto.Uint(protoUDP), openflow.UDPDst.Uint(bfdPort)))
+	for _, eth := range []uint64{ethIPv4, ethIPv6} {
+		b.add(TableReturn, 45, match(ethType(eth), openflow.IPProto.Uint(protoUDP), openflow.UDPDst.Uint(bfdPort)))
+	}
 	baseNextHop(b)
 	baseAnswer(b)
 	b.goTo(TableToOutside, 0, nil, TableWire)

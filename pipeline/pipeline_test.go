@@ -12,6 +12,7 @@ import (
 
 	"github.com/dovetail-sdn/dovetail/internal/ovstest"
 	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/topology"
 )
 
 var update = flag.Bool("update", false, "write golden files and docs/pipeline.md anew")
@@ -250,5 +251,34 @@ func TestAnswersHaveAMeterOfTheirOwn(t *testing.T) {
 		if m == 0 || meters[ReasonResolve][m] {
 			t.Errorf("answers have meter %d, which questions have as well", m)
 		}
+	}
+}
+
+// Where a router is connected for services only, these do not begin connections to
+// networks that keep their addresses: what comes from them has to be an answer.
+func TestServicesOnlyAnswer(t *testing.T) {
+	a := *coreExit
+	r := *core
+	r.Spec.Gateways = []topology.RouterGateway{{Name: "edge", ServicesOnly: true}}
+	a.Router = &r
+	a.Services = []*topology.Service{{
+		Metadata:  topology.Metadata{Tenant: "acme", Name: "dns6"},
+		Spec:      topology.ServiceSpec{Gateway: "edge", Address: netip.MustParseAddr("2001:db8::53"), Ports: []topology.ServicePort{{Protocol: "udp", Port: 53}}},
+		Allocated: topology.ServiceAllocation{InsideAddress: netip.MustParseAddr("2001:db8::53")},
+	}}
+	tracked := map[uint8]bool{}
+	for _, f := range AtGateway(&a) {
+		v6 := slices.ContainsFunc(f.Match, func(v openflow.FieldValue) bool { return v == ethType(ethIPv6) })
+		if f.Table == TableTranslate && f.Goto == TableArrive || f.Table == TableLeave && f.Goto == TableNextHop {
+			t.Errorf("a packet passes table %d whatever connection tracking says: %v", f.Table, f.Match)
+		}
+		for _, act := range f.Actions {
+			if ct, ok := act.(openflow.CT); ok && v6 && ct.Zone == uint16(a.At.Zone) {
+				tracked[f.Table] = ct.Commit == (f.Table == TableLeave)
+			}
+		}
+	}
+	if !tracked[TableLeave] || !tracked[TableTranslate] {
+		t.Errorf("connection tracking sees %v", tracked)
 	}
 }
