@@ -84,23 +84,22 @@ func (c *Controller) flushOutside(d dirty) {
 // are of their domain.
 func (c *Controller) awaitPlans(d dirty, grown map[*host][]*follow) {
 	domains := map[*network]map[*follow]bool{}
-	await := func(o *object, n *network, h *host) {
-		added := grown[h]
-		if len(added) == 0 || n == nil {
-			return
-		}
+	of := func(n *network) map[*follow]bool {
 		if domains[n] == nil {
 			domains[n] = map[*follow]bool{}
 			domain(n, domains[n])
 		}
-		for _, f := range added {
-			if f == h.feed || domains[n][f] {
+		return domains[n]
+	}
+	await := func(o *object, n *network, h *host) {
+		for _, f := range grown[h] {
+			if f == h.feed || of(n)[f] {
 				c.await(o, f)
 			}
 		}
 	}
 	for e := range d.local {
-		if e.host != nil {
+		if e.host != nil && e.net != nil {
 			await(&e.object, e.net, e.host)
 		}
 	}
@@ -118,6 +117,29 @@ func (c *Controller) awaitPlans(d dirty, grown map[*host][]*follow) {
 					await(&r.object, n, h)
 				}
 			}
+		}
+	}
+	c.awaitOutside(d, grown)
+}
+
+// awaitOutside has gateways wait for hosts that have come to carry them, floating IPs
+// for hosts that they have come to, and services for the routers that lead there.
+func (c *Controller) awaitOutside(d dirty, grown map[*host][]*follow) {
+	await := func(o *object, h *host, feeds ...*follow) {
+		for _, f := range grown[h] {
+			if slices.Contains(feeds, f) {
+				c.await(o, f)
+			}
+		}
+	}
+	for g := range d.gateways {
+		for _, h := range c.carriers(g) {
+			await(&g.object, h, g.feed, g.ext.feed)
+		}
+	}
+	for f := range d.floats {
+		if f.here != nil {
+			await(&f.object, f.here, f.gw.ext.feed)
 		}
 	}
 	for o, routers := range d.awaiting {

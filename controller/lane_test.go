@@ -146,3 +146,36 @@ func TestAFloatingIPIsAwayWithItsHost(t *testing.T) {
 		t.Error("whoever waits for it is not told")
 	}
 }
+
+// A host that comes to carry a gateway, and one to which a floating IP comes, have to
+// have acknowledged what the others have already.
+func TestHostsThatComeLaterAreWaitedFor(t *testing.T) {
+	w := settledEdge(t)
+	w.put(mappedHost(3), aGateway("h1", "h2", "h3"))
+	w.ack(1)
+	w.ack(2)
+	g, h3 := w.model.gateways[edgeKey], w.model.hosts["h3"]
+	w.sw.acked[3][h3.feed.Feed] = h3.feed.Seq()
+	w.Acked(3)
+	w.turn()
+	if g.needIn(g.feed) == nil || g.needIn(g.ext.feed) == nil {
+		t.Error("nobody waits for the new host of the gateway")
+	}
+
+	w = settledEdge(t)
+	f := aFloat("web", 50, ep1.Key())
+	w.put(mappedHost(3), aHost(4), f)
+	w.ackAll()
+	h4 := mappedHost(4)
+	w.put(h4)
+	w.ports("h4")
+	w.ports("h4", ep1.Allocated.InterfaceID)
+	for _, dpid := range []uint64{1, 2, 3} {
+		w.ack(dpid)
+	}
+	w.turn()
+	x := w.model.externals[anExternal().Key()]
+	if w.model.floats[f.Key()].needIn(x.feed) == nil {
+		t.Error("the floating IP does not wait until its new host knows who is outside")
+	}
+}
