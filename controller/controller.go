@@ -88,6 +88,7 @@ type Controller struct {
 	// announcing are the floating IPs that have moved.
 	announcing map[*floating]*announcement
 	tendAt     time.Time                 // when a neighbour has to be asked
+	strays     map[stray]time.Time       // since when they are heard of
 	remembered map[string]neighbourTable // of before the start, by external network
 	forgotten  []string                  // external networks that are no more
 	revision   int64                     // of the intent in the feeds
@@ -102,7 +103,7 @@ func New(cfg Config) *Controller {
 		speakers: newSpeakers(cfg.NewSpeaker, cfg.Log),
 		inbox:    newInbox(), loaded: make(chan struct{}), stopped: make(chan struct{}),
 		model: newModel(), dirty: newDirty(), sweep: map[*follow]bool{}, lingering: map[*host]bool{},
-		probing: map[pair]*probe{}, proved: map[pair]time.Time{}, announcing: map[*floating]*announcement{}, behind: map[chan struct{}]int64{},
+		probing: map[pair]*probe{}, proved: map[pair]time.Time{}, announcing: map[*floating]*announcement{}, strays: map[stray]time.Time{}, behind: map[chan struct{}]int64{},
 	}
 	c.inbox.ackedBy = c.acked
 	if c.now == nil {
@@ -244,6 +245,7 @@ func (c *Controller) keepHouse() {
 		}
 	}
 	c.renewProbes()
+	c.forgetStrays()
 	for _, g := range c.model.gateways {
 		c.lanesMoved(g)
 	}

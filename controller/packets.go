@@ -22,7 +22,7 @@ func (c *Controller) packetArrived(h *host, pkt openflow.PacketIn) {
 	case pipeline.ReasonLeaving:
 		c.translateLeaving(h, pkt)
 	case pipeline.ReasonStray:
-		c.resetStray(h, pkt)
+		c.strayArrived(h, pkt)
 	case pipeline.ReasonExhausted:
 		c.portsExhausted(pkt)
 	default:
@@ -134,19 +134,6 @@ func addresses(frame []byte) (src, dst netip.Addr) {
 
 func setRouter(id uint32) openflow.Action {
 	return openflow.SetField{FieldValue: pipeline.RegRouter.Uint(uint64(id))}
-}
-
-// resetStray ends a connection that no host of the gateway knows: the host that
-// translated it is gone, and nobody can say whose it was.
-func (c *Controller) resetStray(h *host, pkt openflow.PacketIn) {
-	x := c.externalNumbered(binary.BigEndian.Uint32(narrow(pkt, pipeline.RegExternal)))
-	if x == nil || len(pkt.Data) < 14 {
-		return
-	}
-	if frame, ok := packet.Reset(pkt.Data, [6]byte(pkt.Data[:6]), [6]byte(pkt.Data[6:12])); ok {
-		c.send(h.spec.Allocated.DatapathID, frame, number(x), openflow.Resubmit{Table: pipeline.TableWire})
-		c.metrics.strays.Inc()
-	}
 }
 
 // portsExhausted notes that a router has no port left to translate to.
