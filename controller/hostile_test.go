@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"time"
@@ -210,5 +211,78 @@ func TestErrorsDoNotEscapeSources(t *testing.T) {
 	}
 	if !tracked {
 		t.Errorf("connection tracking is not asked: %v", w.sw.packets)
+	}
+}
+
+// Whatever a host sends up, the controller goes on, and what it remembers is bounded.
+func TestAnythingMayBeSentUp(t *testing.T) {
+	w := edgeWorld(t)
+	w.put(mappedHost(3), aFloat("web", 50, ep1.Key()))
+	r := rand.New(rand.NewPCG(1, 2))
+	numbers := []uint32{0, 1, 1<<24 | 1, 1<<24 | 2, 9001, 9002, 0xffffff, ^uint32(0)}
+	addr := func() netip.Addr { return netip.AddrFrom4([4]byte{203, 0, 113, byte(r.Uint32())}) }
+	for range 20_000 {
+		frame := make([]byte, r.IntN(120))
+		for i := range frame {
+			frame[i] = byte(r.Uint32())
+		}
+		if len(frame) > 34 {
+			copy(frame[12:], [][]byte{{8, 0, 0x45}, {8, 6, 0, 1, 8, 0, 6, 4, 0, 2}, {0x86, 0xdd, 0x60}}[r.IntN(3)])
+			copy(frame[26:], addr().AsSlice())
+		}
+		pkt := openflow.PacketIn{Data: frame, Fields: openflow.Match{
+			pipeline.RegReason.Uint(uint64(r.IntN(9))), pipeline.RegNetwork.Uint(uint64(numbers[r.IntN(len(numbers))])),
+			pipeline.RegExternal.Uint(uint64(numbers[r.IntN(len(numbers))])), pipeline.RegNextHop4.Addr(addr())}}
+		if r.IntN(2) == 0 {
+			pkt.Fields = append(pkt.Fields, openflow.InPort.Uint(uint64(r.Uint32())))
+		}
+		w.packetArrived(w.model.hosts[fmt.Sprintf("h%d", 1+r.IntN(3))], pkt)
+		w.sw.packets = nil
+	}
+	w.turn()
+	for _, x := range w.model.externals {
+		for _, n := range x.neighbours {
+			if len(n.held) > maxHeld {
+				t.Errorf("%d packets wait for %s", len(n.held), n.addr)
+			}
+		}
+	}
+}
+
+// Who asks for more neighbours than fit takes the place of others that have not answered,
+// and of nobody else while there are such.
+func TestAFullTableForgetsWhoHasNotAnswered(t *testing.T) {
+	w := edgeWorld(t)
+	wide := anExternal()
+	wide.Spec.Subnets[0].CIDR = netip.MustParsePrefix("203.0.0.0/16")
+	w.put(wide)
+	w.says(1, hop1, hopMAC)
+	x := w.model.externals[wide.Key()]
+	ask := func(a netip.Addr) {
+		w.PacketIn(1, sentUp(pipeline.ReasonResolve, fromMAC(topology.MAC{0x0e, 0, 0, 0, 0, 1}), pipeline.RegNextHop4.Addr(a)))
+	}
+	client := netip.MustParseAddr("203.0.113.77")
+	ask(client)
+	w.turn()
+	w.says(1, client, hopMAC)
+	for i := range 2 * maxNeighbours {
+		ask(netip.AddrFrom4([4]byte{203, 0, byte(128 + i>>8), byte(i)}))
+		if i%500 == 0 {
+			w.turn() // the inbox is bounded
+		}
+	}
+	w.turn()
+	if len(x.neighbours) != maxNeighbours {
+		t.Errorf("%d neighbours, want %d", len(x.neighbours), maxNeighbours)
+	}
+	for _, a := range []netip.Addr{hop1, client} {
+		if n := x.neighbours[a]; n == nil || !n.known() {
+			t.Errorf("%s is forgotten", a)
+		}
+	}
+	last := netip.MustParseAddr("203.0.113.78")
+	ask(last)
+	if w.turn(); x.neighbours[last] == nil {
+		t.Error("there is no room for one more")
 	}
 }
