@@ -2,8 +2,10 @@ package controller
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 
+	"github.com/dovetail-sdn/dovetail/topology"
 	"github.com/dovetail-sdn/dovetail/topology/store"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
@@ -98,5 +100,28 @@ func TestARouterJoinsAndSeparates(t *testing.T) {
 	}
 	if again := w.contents("h1"); fmt.Sprint(again) != fmt.Sprint(apart) {
 		t.Errorf("h1 has %v, had %v", again, apart)
+	}
+}
+
+// A router that gets a static route is compiled again, and nothing that goes by it.
+func TestCostOfARouteIsFlat(t *testing.T) {
+	measure := func(floats int) float64 {
+		w := edgeWorld(t)
+		ids := []string{ep1.Allocated.InterfaceID}
+		for i := range floats {
+			e := anEndpoint(blueNet, 10+i)
+			w.put(e, aFloat(fmt.Sprint(i), byte(10+i), e.Key()))
+			ids = append(ids, e.Allocated.InterfaceID)
+		}
+		w.ports("h3", ids...)
+		w.ackAll()
+		before := testutil.ToFloat64(w.metrics.fragments)
+		r := withExit(aRouter("acme", "core", 1, "blue"))
+		r.Spec.StaticRoutes = []topology.StaticRoute{{Destination: netip.MustParsePrefix("172.16.0.0/12"), NextHop: ep1.Allocated.Addresses[0]}}
+		w.put(r)
+		return testutil.ToFloat64(w.metrics.fragments) - before
+	}
+	if few, many := measure(1), measure(50); few != many || few == 0 {
+		t.Errorf("%v fragments with one floating IP, %v with 50", few, many)
 	}
 }

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -171,17 +172,27 @@ func (c *Controller) routerChanged(before, after *topology.Router) {
 		r = &router{object: newObject(after.Key()), feed: newFollow(after.Key().String())}
 		c.model.routers[after.Key()] = r
 	}
-	r.spec = after
-	var nets []*network
-	for _, name := range after.Spec.Networks {
-		if n := c.model.networks[after.NetworkKey(name)]; n != nil {
-			nets = append(nets, n)
+	if r.spec == nil || !sameWays(r.spec, after) {
+		var nets []*network
+		for _, name := range after.Spec.Networks {
+			if n := c.model.networks[after.NetworkKey(name)]; n != nil {
+				nets = append(nets, n)
+			}
 		}
+		c.join(r, nets)
+		c.attach(r, after)
 	}
-	c.join(r, nets)
-	c.attach(r, after)
+	r.spec = after
+	c.dirty.attached[r] = true
 	c.dirty.routers[r] = true
 	c.dirty.phases[&r.object] = true
+}
+
+// sameWays says whether two versions of a router join the same networks, and are
+// connected to gateways alike: then it is nothing to anybody but those who have its flows.
+func sameWays(a, b *topology.Router) bool {
+	return slices.Equal(a.Spec.Networks, b.Spec.Networks) &&
+		reflect.DeepEqual(a.Spec.Gateways, b.Spec.Gateways) && reflect.DeepEqual(a.Allocated, b.Allocated)
 }
 
 // join makes nets the networks of the router. Hosts of the routing domain, as it

@@ -189,7 +189,7 @@ func (c *Controller) gatewayNamed(name string) *gateway {
 	return c.model.gateways[topology.Key{Kind: topology.KindGateway, Name: name}]
 }
 
-// attach makes gateways those of a router.
+// attach makes gateways those of a router, which still has its spec of before.
 func (c *Controller) attach(r *router, after *topology.Router) {
 	exits := map[*gateway]bool{}
 	if after != nil {
@@ -202,11 +202,15 @@ func (c *Controller) attach(r *router, after *topology.Router) {
 	for _, set := range []map[*gateway]bool{r.exits, exits} {
 		for g := range set {
 			delete(g.routers, r)
-			c.forgetExit(r, g)
 			c.dirty.routes[g.ext] = true
 			c.replanCarriers(g)
 			c.dirty.phases[&g.object] = true
 			c.leadTo(r, g)
+		}
+	}
+	for g := range r.exits {
+		if vni := r.spec.Attachment(g.key.Name).VNI; c.model.exits[vni] == (exit{r, g}) {
+			delete(c.model.exits, vni)
 		}
 	}
 	for g := range exits {
@@ -214,7 +218,6 @@ func (c *Controller) attach(r *router, after *topology.Router) {
 		c.model.exits[after.Attachment(g.key.Name).VNI] = exit{r, g}
 	}
 	r.exits = exits
-	c.dirty.attached[r] = true
 }
 
 // leadTo has the services of a gateway to which a router leads, or led, wait for it.
@@ -223,14 +226,6 @@ func (c *Controller) leadTo(r *router, g *gateway) {
 		if s.key.Tenant == r.key.Tenant {
 			c.dirty.awaiting[&s.object] = append(c.dirty.awaiting[&s.object], r)
 			c.dirty.phases[&s.object] = true
-		}
-	}
-}
-
-func (c *Controller) forgetExit(r *router, g *gateway) {
-	for vni, e := range c.model.exits {
-		if e.router == r && e.gw == g {
-			delete(c.model.exits, vni)
 		}
 	}
 }
