@@ -19,22 +19,7 @@ func (c *Controller) hostChanged(before, after *topology.Host) {
 	}
 	h := c.model.hosts[after.Metadata.Name]
 	if h == nil {
-		h = &host{
-			object:    newObject(after.Key()),
-			spec:      after,
-			feed:      newFollow(after.Key().String()),
-			follows:   map[*follow]bool{},
-			endpoints: map[*endpoint]bool{},
-			nets:      map[*network]int{},
-			unproved:  map[*host]*probe{},
-			refusals:  map[*object]bool{},
-			gateways:  map[*gateway]bool{},
-			externals: map[*external]bool{},
-			linkNew:   map[uint32]time.Time{},
-			watchers:  map[*host]bool{},
-			awaySince: c.now(),
-		}
-		h.since = c.now()
+		h = c.newHost(after)
 		c.model.hosts[after.Metadata.Name] = h
 		c.adoptBindings(h)
 	}
@@ -60,6 +45,26 @@ func (c *Controller) hostChanged(before, after *topology.Host) {
 		c.hostOutsideChanged(h)
 	}
 	c.dirty.phases[&h.object] = true
+}
+
+func (c *Controller) newHost(spec *topology.Host) *host {
+	h := &host{
+		object:    newObject(spec.Key()),
+		spec:      spec,
+		feed:      newFollow(spec.Key().String()),
+		follows:   map[*follow]bool{},
+		endpoints: map[*endpoint]bool{},
+		nets:      map[*network]int{},
+		unproved:  map[*host]*probe{},
+		refusals:  map[*object]bool{},
+		gateways:  map[*gateway]bool{},
+		externals: map[*external]bool{},
+		linkNew:   map[uint32]time.Time{},
+		watchers:  map[*host]bool{},
+		awaySince: c.now(),
+	}
+	h.since = c.now()
+	return h
 }
 
 // hostRemoved forgets a host for good. Its bindings were removed before: the

@@ -129,29 +129,8 @@ func (c *Controller) judge(o *object) (topology.Phase, string) {
 		return topology.PhaseFailed, fmt.Sprintf("host %s refused: %s", r.host, text)
 	}
 	if c.model.removed[o.key] != o {
-		switch o.key.Kind {
-		case topology.KindEndpoint:
-			if phase, reason := c.judgeEndpoint(c.model.endpoints[o.key]); phase != topology.PhaseRealized {
-				return phase, reason
-			}
-		case topology.KindHost:
-			return c.judgeHost(c.model.hosts[o.key.Name])
-		case topology.KindGateway:
-			if phase, reason := c.judgeGateway(c.model.gateways[o.key]); phase != topology.PhaseRealized {
-				return phase, reason
-			}
-		case topology.KindRouter:
-			if phase, reason := judgeExits(c.model.routers[o.key]); phase != topology.PhaseRealized {
-				return phase, reason
-			}
-		case topology.KindFloatingIP:
-			if phase, reason := c.judgeFloat(c.model.floats[o.key]); phase != topology.PhaseRealized {
-				return phase, reason
-			}
-		case topology.KindService:
-			if phase, reason := judgeService(c.model.services[o.key]); phase != topology.PhaseRealized {
-				return phase, reason
-			}
+		if phase, reason := c.judgeKind(o.key); phase != topology.PhaseRealized {
+			return phase, reason
 		}
 	}
 	for _, n := range o.needs {
@@ -163,6 +142,25 @@ func (c *Controller) judge(o *object) (topology.Phase, string) {
 	}
 	if len(o.needs) > 0 {
 		return topology.PhasePending, "waiting for switches to acknowledge"
+	}
+	return topology.PhaseRealized, ""
+}
+
+// judgeKind is what else than acknowledgements an object of its kind needs.
+func (c *Controller) judgeKind(key topology.Key) (topology.Phase, string) {
+	switch key.Kind {
+	case topology.KindEndpoint:
+		return c.judgeEndpoint(c.model.endpoints[key])
+	case topology.KindHost:
+		return c.judgeHost(c.model.hosts[key.Name])
+	case topology.KindGateway:
+		return c.judgeGateway(c.model.gateways[key])
+	case topology.KindRouter:
+		return judgeExits(c.model.routers[key])
+	case topology.KindFloatingIP:
+		return c.judgeFloat(c.model.floats[key])
+	case topology.KindService:
+		return judgeService(c.model.services[key])
 	}
 	return topology.PhaseRealized, ""
 }

@@ -22,13 +22,10 @@ func domain(n *network, feeds map[*follow]bool) {
 	}
 }
 
-// plan works out which feeds a host follows: its own and those of the domains in
-// which it has endpoints. It returns the feeds that are new to it.
-//
-// A feed that the host need not follow any more, but on which somebody waits for
-// acknowledgements, is kept until they came: the removal of a router's flows is
-// acknowledged like any other change.
-func (c *Controller) plan(h *host) []*follow {
+// needed are the feeds that a host has to follow: its own, those of the domains in
+// which it has endpoints and of the external networks that it has ports of, and, of
+// each gateway that it carries, those of all routers that are connected.
+func (c *Controller) needed(h *host) map[*follow]bool {
 	want := map[*follow]bool{h.feed: true}
 	for n := range h.nets {
 		domain(n, want)
@@ -48,6 +45,17 @@ func (c *Controller) plan(h *host) []*follow {
 			}
 		}
 	}
+	return want
+}
+
+// plan brings the feeds that a host follows up to date, and returns those that are
+// new to it.
+//
+// A feed that the host need not follow any more, but on which somebody waits for
+// acknowledgements, is kept until they came: the removal of a router's flows is
+// acknowledged like any other change.
+func (c *Controller) plan(h *host) []*follow {
+	want := c.needed(h)
 	var added []*follow
 	for f := range want {
 		if !h.follows[f] {

@@ -2,11 +2,11 @@
 //
 // It owns, on each host, the integration bridge, its VXLAN port, the patch ports
 // to mapped bridges, what gateways need ([Links]) and the bridge's OpenFlow target:
-// rows that carry
-// external_ids:dovetail-owner. It creates and repairs those, idempotently, and
-// touches no other row, but for the references to its own: Open_vSwitch.bridges
-// and the ports of mapped bridges. It reports who a host is and which interfaces
-// with an iface-id are on its integration bridge.
+// rows that carry external_ids:dovetail-owner. It creates and repairs those,
+// idempotently, and touches no other row, but for the references to its own:
+// Open_vSwitch.bridges and the ports of mapped bridges. It reports who a host is,
+// which interfaces with an iface-id are on its integration bridge, and which gateway
+// hosts its switch sees alive.
 //
 // It never speaks OpenFlow, never decides which endpoint an iface-id is, and
 // keeps nothing of a host that has gone.

@@ -30,15 +30,21 @@ func Check(f openflow.Flow) error {
 	return nil
 }
 
-// nextTables are the tables that a flow goes or resubmits to.
+// nextTables are the tables that a flow goes or resubmits to, itself or by way of
+// connection tracking.
 func nextTables(f openflow.Flow) []uint8 {
 	var next []uint8
 	if f.Goto != 0 {
 		next = append(next, f.Goto)
 	}
 	for _, a := range f.Actions {
-		if r, ok := a.(openflow.Resubmit); ok {
-			next = append(next, r.Table)
+		switch a := a.(type) {
+		case openflow.Resubmit:
+			next = append(next, a.Table)
+		case openflow.CT:
+			if a.Table != 0 {
+				next = append(next, a.Table)
+			}
 		}
 	}
 	return next

@@ -46,14 +46,18 @@ func documentRegisters(b *strings.Builder) {
 		field openflow.Field
 		is    string
 	}{
-		{RegNetwork, "the VNI of the network that the packet is in"},
+		{RegNetwork, fmt.Sprintf("the VNI of the network that the packet is in; outside, the number of the external network (from %d on)", externalBit)},
 		{RegRouter, "the id of the router that the packet passes"},
-		{RegFlags, fmt.Sprintf("flags: bit %d the neighbour was found, bit %d it is a router, bit %d the address is shared", FlagFound, FlagRouter, FlagShared)},
-		{RegICMP, "type and code of an ICMP error; in flood-remote the page of hosts, in flood-page that of ports"},
+		{RegFlags, fmt.Sprintf("flags: bit %d the neighbour was found, bit %d it is a router, bit %d the address is shared, bit %d the packet is too large, "+
+			"bit %d it asks for an address of ours, bit %d it shows where a lane is, bit %d another host of the gateway asks, bit %d it may only be an answer",
+			FlagFound, FlagRouter, FlagShared, FlagLarge, FlagAnswer, FlagTick, FlagAsked, FlagAnswers)},
+		{RegICMP, "MTU, type and code of an ICMP error; in flood-remote the page of hosts, in flood-page that of ports"},
 		{RegNextHop6, "the IPv6 address that the neighbour table is asked for (registers 4 to 7)"},
-		{RegSource6, "the router's IPv6 address towards the sender (registers 8 to 11)"},
+		{RegSource6, "the router's IPv6 address towards the sender (registers 8 to 11; for a moment, a MAC)"},
 		{RegNextHop4, "the IPv4 address that the neighbour table is asked for"},
 		{RegSource4, "the router's IPv4 address towards the sender"},
+		{RegExternal, "the external network that the packet came in from; 0 for one from inside"},
+		{RegReason, "why the packet is sent to the controller"},
 	}
 	for _, r := range rows {
 		fmt.Fprintf(b, "| `%s` | %s |\n", r.field, r.is)

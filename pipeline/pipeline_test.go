@@ -77,6 +77,13 @@ func TestPipelineDocument(t *testing.T) {
 	golden(t, filepath.Join("..", "docs", "pipeline.md"), b.String())
 }
 
+func TestCheckFollowsConnectionTracking(t *testing.T) {
+	flow := openflow.Flow{Table: TableClassify, Actions: []openflow.Action{openflow.CT{Table: TableTracked}}}
+	if Check(flow) == nil {
+		t.Error("a jump by way of connection tracking is not seen")
+	}
+}
+
 func TestFlowsKeepToTheirTables(t *testing.T) {
 	for _, f := range exampleFragments() {
 		for _, fl := range f.flows {
