@@ -37,7 +37,7 @@ func TestStraysAreResetInTime(t *testing.T) {
 	for _, step := range []struct {
 		after time.Duration
 		want  int
-	}{{0, 0}, {400 * time.Millisecond, 0}, {time.Second, 1}, {0, 1}, {2 * strayForgotten, 1}, {time.Second, 1}, {2 * time.Second, 2}} {
+	}{{0, 0}, {400 * time.Millisecond, 0}, {time.Second, 1}, {0, 1}, {2 * strayForgotten, 1}, {strayPatience / 2, 1}, {strayPatience, 2}} {
 		w.pass(step.after)
 		w.forgetStrays()
 		w.PacketIn(1, pkt)
