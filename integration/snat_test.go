@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"bytes"
+
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dovetail-sdn/dovetail/integration/lab"
+	"github.com/dovetail-sdn/dovetail/topology"
 )
 
 // Acceptance 1 of gateways: tenants with the same addresses reach the outside with
@@ -73,10 +76,18 @@ func TestPortExhaustionShows(t *testing.T) {
 	a, b := e.attach("acme/a", "h1"), e.attach("acme/b", "h1")
 	e.realized("acme/a", "acme/b")
 	e.api.realized(t, "/v1/tenants/acme/routers/core")
-	dns, ntp := e.serve(e.server, "udp", serverAddr, 53), e.serve(e.server, "udp", serverAddr, 123)
-	for port := uint16(1024); port != 0; port++ {
-		e.send(a, netip.AddrPortFrom(netip.MustParseAddr("10.0.0.11"), port), dns.Addr())
-	}
+	ntp := e.serve(e.server, "udp", serverAddr, 123)
+	discard := netip.AddrPortFrom(serverAddr, 9)
+	a.mustPing(t, serverAddr.String())
+	// A switch loses some of so many at once.
+	frames := everyPort(udpFrame(frameFields{srcMAC: a.mac, dstMAC: topology.GatewayMAC.String(), srcIP: "10.0.0.11", dstIP: serverAddr.String()}))
+	eventually(t, 50*time.Second, func() error { // less than the minute for which they are remembered
+		e.must(lab.Send(a, frames...))
+		if n := e.tracked("h1", "UDP"); n < len(frames) {
+			return fmt.Errorf("%d of %d ports are taken", n, len(frames))
+		}
+		return nil
+	})
 	warning := func() error {
 		if w := e.api.get(t, "/v1/tenants/acme/routers/core").Status.Warnings; len(w) == 0 {
 			return errors.New("the router's status has no warning")
@@ -86,8 +97,10 @@ func TestPortExhaustionShows(t *testing.T) {
 	if warning() == nil {
 		t.Fatal("a warning before there is a reason")
 	}
-	eventually(t, 20*time.Second, func() error {
-		e.send(b, netip.AddrPortFrom(netip.MustParseAddr("10.0.0.12"), 4000), dns.Addr())
+	port := uint16(4000)
+	eventually(t, 30*time.Second, func() error {
+		port++
+		e.send(b, netip.AddrPortFrom(netip.MustParseAddr("10.0.0.12"), port), discard)
 		return warning()
 	})
 	if n := e.api.metric(t, "dovetail_snat_exhausted_total"); n == 0 {
@@ -101,6 +114,29 @@ func TestPortExhaustionShows(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// tracked is how many connections of a protocol a host's connection tracking has.
+func (e *edge) tracked(host, protocol string) int {
+	e.t.Helper()
+	out, err := e.lab.Host(host).Appctl("dpctl/ct-stats-show")
+	e.must(err)
+	_, rest, _ := strings.Cut(out, protocol+":")
+	n := 0
+	_, _ = fmt.Sscan(rest, &n)
+	return n
+}
+
+// everyPort is a UDP frame from each port that source NAT gives out.
+func everyPort(frame []byte) [][]byte {
+	var frames [][]byte
+	for port := 1024; port < 1<<16; port++ {
+		f := bytes.Clone(frame)
+		f[34], f[35] = byte(port>>8), byte(port)
+		f[40], f[41] = 0, 0 // no checksum (RFC 768)
+		frames = append(frames, f)
+	}
+	return frames
 }
 
 // send sends one UDP datagram.

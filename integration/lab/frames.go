@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Send sends an Ethernet frame from a machine's eth0, whatever it says.
-func Send(from Machine, frame []byte) error {
+// Send sends Ethernet frames from a machine's eth0, whatever they say.
+func Send(from Machine, frames ...[]byte) error {
 	return Inside(from.Namespace(), func() error {
 		ifc, err := net.InterfaceByName("eth0")
 		if err != nil {
@@ -21,7 +21,12 @@ func Send(from Machine, frame []byte) error {
 			return err
 		}
 		defer func() { _ = unix.Close(fd) }()
-		return unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: ifc.Index, Halen: 6})
+		for _, frame := range frames {
+			if err := unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: ifc.Index, Halen: 6}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
