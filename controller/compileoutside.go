@@ -189,10 +189,10 @@ func (c *Controller) link(h *host, to map[*host]bool, tick bool) {
 		}
 	}
 	slices.SortFunc(links.Tunnels, func(a, b ovsdb.Tunnel) int { return int(a.ID) - int(b.ID) })
+	c.watch(h, to)
 	if links.Tick == h.wanted.Tick && slices.Equal(links.Tunnels, h.wanted.Tunnels) {
 		return
 	}
-	c.watch(h, to)
 	h.wanted = links
 	if c.hosts != nil {
 		c.hosts.SetLinks(h.key.Name, links)
@@ -202,18 +202,19 @@ func (c *Controller) link(h *host, to map[*host]bool, tick bool) {
 
 // watch notes which hosts a host sees the liveness of.
 func (c *Controller) watch(h *host, to map[*host]bool) {
-	for _, k := range c.model.hosts {
-		id := k.spec.Allocated.ID
-		if k == h || !to[k] {
+	for k := range h.watches {
+		if !to[k] {
 			delete(k.watchers, h)
-			delete(h.linkNew, id)
-			continue
-		}
-		if !k.watchers[h] {
-			k.watchers[h] = true
-			h.linkNew[id] = c.now()
+			delete(h.linkNew, k.spec.Allocated.ID)
 		}
 	}
+	for k := range to {
+		if k != h && !k.watchers[h] {
+			k.watchers[h] = true
+			h.linkNew[k.spec.Allocated.ID] = c.now()
+		}
+	}
+	h.watches = to
 }
 
 func (c *Controller) compileExternal(x *external) {

@@ -86,8 +86,9 @@ type host struct {
 	// linkNew since when there are those that have not been up yet.
 	links   map[uint32]ovsdb.LinkState
 	linkNew map[uint32]time.Time
-	// watchers are the hosts that have a tunnel to this one, to see whether it lives.
-	watchers map[*host]bool
+	// watchers are the hosts that have a tunnel to this one, to see whether it lives;
+	// watches those that it has one to.
+	watchers, watches map[*host]bool
 }
 
 func (h *host) vtep() netip.Addr { return h.spec.Allocated.EncapIP }

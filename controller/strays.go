@@ -57,7 +57,7 @@ func (c *Controller) strayArrived(h *host, pkt openflow.PacketIn) {
 	}
 	delete(c.strays, s)
 	if frame, ok := packet.Reset(pkt.Data, [6]byte(pkt.Data[:6]), [6]byte(pkt.Data[6:12])); ok {
-		c.send(h.spec.Allocated.DatapathID, frame, number(x), openflow.Resubmit{Table: pipeline.TableWire})
+		c.send(h.spec.Allocated.DatapathID, frame, number(x), openflow.Resubmit{Table: pipeline.TableToOutside})
 		c.metrics.strays.Inc()
 	}
 }

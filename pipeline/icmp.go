@@ -19,7 +19,7 @@ func ICMPError(pkt openflow.PacketIn) (frame []byte, a []openflow.Action, ok boo
 	mac, a := GatewayMAC, actions(openflow.Output{Port: binary.BigEndian.Uint32(in.Value[:4])})
 	if ext, _ := field(pkt.Fields, RegExternal); ext.Value != [16]byte{} {
 		mac = [6]byte(pkt.Data)
-		a = actions(set(outside(binary.BigEndian.Uint32(ext.Value[:4]))), openflow.Resubmit{Table: TableWire})
+		a = actions(set(outside(binary.BigEndian.Uint32(ext.Value[:4]))), openflow.Resubmit{Table: TableToOutside})
 	}
 	reason, _ := field(pkt.Fields, RegICMP)
 	code := binary.BigEndian.Uint32(reason.Value[:4])

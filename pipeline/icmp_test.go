@@ -64,7 +64,7 @@ func TestICMPErrorToOutside(t *testing.T) {
 	in := ipv4Packet(t, 1480)
 	frame, out, ok := ICMPError(openflow.PacketIn{
 		Fields: openflow.Match{openflow.InPort.Uint(61000), RegICMP.Uint(1450<<16 | 3<<8 | 4), RegSource4.Uint(0xcb007102), RegExternal.Uint(externalBit | 7)}, Data: in})
-	if want := "set_field:0x1000007->reg0,resubmit(,56)"; !ok || openflow.ActionsString(out) != want {
+	if want := "set_field:0x1000007->reg0,resubmit(,54)"; !ok || openflow.ActionsString(out) != want {
 		t.Fatalf("ok %v, %s, want %s", ok, openflow.ActionsString(out), want)
 	}
 	p := gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.Default)
