@@ -207,17 +207,20 @@ func turnRound(number uint32, next openflow.Action) []openflow.Action {
 	return actions(clearInPort(), set(RegFlags.Uint(0)), set(RegExternal.Uint(uint64(number))), next)
 }
 
+// onLink matches neighbour discovery that no router has passed on (RFC 4861, 7.1).
+var onLink = openflow.IPTTL.Uint(255)
+
 // hear tells the controller of answers to what a MAC of ours has asked.
 func (b *builder) hear(ext openflow.FieldValue, mac topology.MAC) {
 	dst := openflow.EthDst.MAC(mac)
 	b.toController(TableOutside, 200, MeterHeard, match(ext, dst, ethType(ethARP), openflow.ARPOp.Uint(2)), ReasonHeard)
-	b.toController(TableOutside, 200, MeterHeard, with(icmp6(136), ext, dst), ReasonHeard)
+	b.toController(TableOutside, 200, MeterHeard, with(icmp6(136), ext, dst, onLink), ReasonHeard)
 }
 
 // asked has ARP requests and neighbour solicitations for an address answered with a
 // MAC, if next lets them on to enter.
 func (b *builder) asked(ext openflow.FieldValue, a netip.Addr, mac topology.MAC, next openflow.Action) {
-	m := with(icmp6(135), ext)
+	m := with(icmp6(135), ext, onLink)
 	if a.Is4() {
 		m = match(ext, ethType(ethARP), openflow.ARPOp.Uint(1), openflow.ARPTPA.Addr(a))
 	} else {
