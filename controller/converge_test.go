@@ -28,6 +28,12 @@ func TestPlansDependOnlyOnTheFinalState(t *testing.T) {
 			if !slices.Equal(got, wanted) {
 				rt.Fatalf("host %s\nhas   %v\nwants %v\nafter %v", h, got, wanted, s.log)
 			}
+			// What one owner gives up, a switch would lose for the other.
+			for flow, owners := range s.w.flowOwners(h) {
+				if len(owners) > 1 {
+					rt.Fatalf("host %s has a flow of table %d %d times after %v", h, flow[0], len(owners), s.log)
+				}
+			}
 		}
 	})
 }
