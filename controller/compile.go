@@ -57,10 +57,13 @@ func (c *Controller) flush() []*endpoint {
 	return stored
 }
 
-// flushOutside compiles what leads outside. Groups come before the flows that use them.
+// flushOutside compiles what leads outside. Switches may take from the feeds at any
+// moment, and refuse flows to groups that they do not have: groups come before the
+// flows that use them.
 func (c *Controller) flushOutside(d dirty) {
+	floats := make(map[*floating]pipeline.Floating, len(d.floats))
 	for f := range d.floats {
-		c.compileFloat(f)
+		floats[f] = c.moveFloat(f)
 	}
 	maps.Copy(d.outside, c.dirty.outside) // hosts that a floating IP has come to or left
 	clear(c.dirty.outside)
@@ -68,6 +71,9 @@ func (c *Controller) flushOutside(d dirty) {
 		if needed && c.model.hosts[h.key.Name] == h {
 			c.compileOutside(h)
 		}
+	}
+	for f, view := range floats {
+		c.compileFloat(f, view)
 	}
 	for x := range d.externals {
 		c.compileExternal(x)

@@ -291,8 +291,8 @@ func (c *Controller) compileRouter(r *router) {
 	c.set(&r.object, r.feed, flows)
 }
 
-// compileFloat puts a floating IP where it is translated.
-func (c *Controller) compileFloat(f *floating) {
+// moveFloat decides where a floating IP is translated, and returns it as it is there.
+func (c *Controller) moveFloat(f *floating) pipeline.Floating {
 	view, here := c.viewFloat(f)
 	on := f.gw.feed
 	switch {
@@ -301,18 +301,19 @@ func (c *Controller) compileFloat(f *floating) {
 	case here != nil:
 		on = here.feed
 	}
-	var flows []openflow.Flow
-	if on != nil {
-		flows = pipeline.FloatingIP(view)
-	}
 	c.placeFloat(f, on, here, view.MAC)
 	c.indexFloat(f, view.Targets, here == nil)
 	c.dirty.phases[&f.object] = true
-	if on == nil {
+	return view
+}
+
+// compileFloat compiles a floating IP for where it is translated.
+func (c *Controller) compileFloat(f *floating, view pipeline.Floating) {
+	if f.on == nil {
 		c.set(&f.object, f.gw.ext.feed, nil)
 		return
 	}
-	c.set(&f.object, on, flows)
+	c.set(&f.object, f.on, pipeline.FloatingIP(view))
 	c.set(&f.object, f.gw.ext.feed, pipeline.OwnAddress(pipeline.ExternalNumber(f.gw.ext.spec), view.Address, view.MAC))
 }
 
