@@ -12,6 +12,7 @@ import (
 	"github.com/dovetail-sdn/dovetail/ovsdb"
 	"github.com/dovetail-sdn/dovetail/pipeline"
 	"github.com/dovetail-sdn/dovetail/topology"
+	"github.com/dovetail-sdn/dovetail/topology/store"
 )
 
 var (
@@ -166,6 +167,21 @@ func TestNeighboursSurviveARestart(t *testing.T) {
 	}
 	if tables := w.changedNeighbours(); len(tables["internet"]) != 1 {
 		t.Errorf("to be stored: %v", tables)
+	}
+}
+
+// An external network that was deleted while no controller ran leaves none to another
+// one of its name.
+func TestNeighboursOfNobodyAreForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.remembered = map[string]neighbourTable{"internet": {hop1: hopMAC}}
+	w.round(store.Batch{Initial: true, Synced: true})
+	if known, there := w.changedNeighbours()["internet"]; !there || known != nil {
+		t.Error("they stay in the store")
+	}
+	w.put(mappedHost(1), anExternal(), aGateway("h1"))
+	if w.knows("h1", hop1, hopMAC) {
+		t.Error("the new one begins with them")
 	}
 }
 

@@ -88,6 +88,15 @@ func (c *Controller) recall(x *external) {
 	delete(c.remembered, x.key.Name)
 }
 
+// forgetRemembered forgets the neighbours of external networks that were deleted while
+// no controller ran: another one of the name is not to begin with them.
+func (c *Controller) forgetRemembered() {
+	for name := range c.remembered {
+		c.forgotten = append(c.forgotten, name)
+	}
+	c.remembered = nil
+}
+
 // changedNeighbours are the tables that have to be stored.
 func (c *Controller) changedNeighbours() map[string]neighbourTable {
 	tables := map[string]neighbourTable{}

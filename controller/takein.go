@@ -23,6 +23,7 @@ func (c *Controller) takeIn(b store.Batch) {
 		c.revision = b.Revision
 	}
 	if b.Synced {
+		c.forgetRemembered()
 		// Everything stored is compiled before anybody is let in.
 		c.inbox.post(func() { c.inbox.post(c.opened) })
 	}
