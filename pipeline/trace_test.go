@@ -107,7 +107,7 @@ func TestTraces(t *testing.T) {
 			[]string{"set_field:136->icmpv6_type", "output:61000"}, nil},
 		{"neighbour solicitation that a router passed on", inExt + toLane + "icmp6,icmpv6_type=135,icmpv6_code=0,ipv6_src=2001:db8:99::1,ipv6_dst=2001:db8:f::2,nd_target=2001:db8:f::2,nd_sll=02:00:00:00:09:01,nw_ttl=64", nil, []string{"output", toCtl}},
 		{"neighbour advertisement that a router passed on", inExt + toLane + "icmp6,icmpv6_type=136,icmpv6_code=0,ipv6_src=2001:db8:99::1,ipv6_dst=2001:db8:f::2,nd_target=2001:db8:f::1,nd_tll=02:00:00:00:09:66,nw_ttl=64", nil, []string{"output", toCtl}},
-		{"neighbour advertisement for a lane", inExt + toLane + "icmp6,icmpv6_type=136,icmpv6_code=0,ipv6_src=2001:db8:f::1,ipv6_dst=2001:db8:f::2,nd_target=2001:db8:f::1,nd_tll=02:00:00:00:09:01,nw_ttl=255", []string{"meter:6", toCtl}, nil},
+		{"neighbour advertisement for a lane", inExt + toLane + "icmp6,icmpv6_type=136,icmpv6_code=0,ipv6_src=2001:db8:f::1,ipv6_dst=2001:db8:f::2,nd_target=2001:db8:f::1,nd_tll=02:00:00:00:09:01,nw_ttl=255", []string{"meter:3", toCtl}, nil},
 		{"echo to a lane", inExt + toLane + "icmp,nw_src=203.0.113.1,nw_dst=203.0.113.2,icmp_type=8,icmp_code=0,nw_ttl=1", []string{"set_field:0->icmp_type", "output:61000"}, nil},
 		{"echo6 to a lane", inExt + toLane + "icmp6,ipv6_src=2001:db8:f::1,ipv6_dst=2001:db8:f::2,icmpv6_type=128,icmpv6_code=0,nw_ttl=64", []string{"set_field:129->icmpv6_type", "output:61000"}, nil},
 		{"source NAT", leaving + "tcp,nw_src=10.0.0.11,nw_dst=198.51.100.1,nw_ttl=63",
