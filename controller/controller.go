@@ -131,7 +131,7 @@ func (c *Controller) Run(ctx context.Context, switches Switches, hosts Hosts) er
 		return fmt.Errorf("watching the intent: %w", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	keeper, rememberer := newKeeper(c.intent, c.log), newRememberer(c.intent, c.log)
+	keeper, rememberer := newKeeper(c.intent, c.log), newRememberer(c.intent, c.log, c.inbox.nudge)
 	g.Go(func() error { keeper.run(ctx); return nil })
 	g.Go(func() error { rememberer.run(ctx); return nil })
 	g.Go(func() error { c.speakers.run(ctx); return nil })
@@ -181,12 +181,11 @@ func (c *Controller) loop(ctx context.Context, w *store.Watcher, keeper *keeper,
 		if now := c.now(); now.Sub(lastKept) >= housekeeping {
 			lastKept = now
 			c.keepHouse()
-			rememberer.keep(c.changedNeighbours())
 		}
 		keeper.keep(c.toStore(c.flush()))
 		c.settleAll()
 		c.speakers.say(c.routesDue())
-		next := earliest(c.sendProbes(), c.tendNeighbours(), c.sendAnnouncements())
+		next := earliest(c.sendProbes(), c.tendNeighbours(), c.sendAnnouncements(), c.keepNeighbours(rememberer))
 		c.metrics.flushSeconds.Observe(time.Since(began).Seconds())
 		c.mu.Unlock()
 

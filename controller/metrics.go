@@ -12,6 +12,7 @@ type metrics struct {
 	icmpErrors    prometheus.Counter
 	strays        prometheus.Counter
 	exhausted     prometheus.Counter
+	unstored      prometheus.Gauge
 	drift         *prometheus.CounterVec
 	repairs       prometheus.Counter
 	hosts         *prometheus.GaugeVec
@@ -31,6 +32,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "dovetail_snat_strays_reset_total", Help: "TCP connections from outside that no gateway host knew, and that were reset."}),
 		exhausted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "dovetail_snat_exhausted_total", Help: "Packets dropped because no port was left to translate their source to, as far as switches told: they are metered."}),
+		unstored: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "dovetail_neighbour_tables_unstored", Help: "External networks whose neighbours have changed and are not stored yet."}),
 		drift: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dovetail_drift_repaired_total", Help: "Flows, groups and meters that somebody else changed and that were put right."}, []string{"kind"}),
 		repairs: prometheus.NewCounter(prometheus.CounterOpts{
@@ -46,7 +49,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		m.drift.WithLabelValues(string(kind)) // 0 is a value too
 	}
 	if r != nil {
-		r.MustRegister(m.fragments, m.compileErrors, m.icmpErrors, m.strays, m.exhausted, m.drift, m.repairs, m.hosts, m.endpoints, m.flushSeconds)
+		r.MustRegister(m.fragments, m.compileErrors, m.icmpErrors, m.strays, m.exhausted, m.unstored, m.drift, m.repairs, m.hosts, m.endpoints, m.flushSeconds)
 	}
 	return m
 }

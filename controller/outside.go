@@ -3,6 +3,7 @@ package controller
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/dovetail-sdn/dovetail/pipeline"
 	"github.com/dovetail-sdn/dovetail/topology"
@@ -20,7 +21,8 @@ type external struct {
 	gateways   map[*gateway]bool
 	neighbours map[netip.Addr]*neighbour
 	hops       pipeline.Hops
-	keep       bool // the neighbours have changed since they were stored
+	keep       bool      // the neighbours have changed since they were stored
+	keepAt     time.Time // when they may be stored again
 	// recalled are neighbours of before a restart whose flows are not in the feed yet.
 	recalled []*neighbour
 }

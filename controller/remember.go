@@ -23,10 +23,13 @@ type rememberer struct {
 
 	mu   sync.Mutex
 	todo map[string]neighbourTable
+	// busy is how many tables are being stored; done is told when there are none.
+	busy int
+	done func()
 }
 
-func newRememberer(intent Intent, log zerolog.Logger) *rememberer {
-	return &rememberer{intent: intent, log: log, wake: make(chan struct{}, 1), todo: map[string]neighbourTable{}}
+func newRememberer(intent Intent, log zerolog.Logger, done func()) *rememberer {
+	return &rememberer{intent: intent, log: log, wake: make(chan struct{}, 1), todo: map[string]neighbourTable{}, done: done}
 }
 
 func (r *rememberer) keep(tables map[string]neighbourTable) {
@@ -51,7 +54,7 @@ func (r *rememberer) run(ctx context.Context) {
 		}
 		r.mu.Lock()
 		todo := r.todo
-		r.todo = map[string]neighbourTable{}
+		r.todo, r.busy = map[string]neighbourTable{}, len(todo)
 		r.mu.Unlock()
 		for external, known := range todo {
 			if err := r.intent.KeepNeighbours(ctx, external, known); err != nil && ctx.Err() == nil {
@@ -59,7 +62,18 @@ func (r *rememberer) run(ctx context.Context) {
 				r.again(ctx, external, known)
 			}
 		}
+		r.mu.Lock()
+		r.busy = 0
+		r.mu.Unlock()
+		r.done()
 	}
+}
+
+// unstored is how many tables are not stored yet.
+func (r *rememberer) unstored() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.todo) + r.busy
 }
 
 // again puts back what could not be stored, unless there is news of it.
@@ -97,18 +111,42 @@ func (c *Controller) forgetRemembered() {
 	c.remembered = nil
 }
 
-// changedNeighbours are the tables that have to be stored.
+// How long a change of neighbours waits at least before it is stored, and for how long a
+// table is left alone for each neighbour in it: who makes neighbours come and go must
+// not make the store busy.
+const (
+	keepSoon = 50 * time.Millisecond
+	keepEach = 5 * time.Millisecond
+)
+
+// keepNeighbours stores the tables that have to be, and returns when the next one has to be;
+// the zero time means never.
+func (c *Controller) keepNeighbours(r *rememberer) (next time.Time) {
+	r.keep(c.changedNeighbours())
+	waiting := r.unstored()
+	for _, x := range c.model.externals {
+		if x.keep {
+			waiting++
+			next = earliest(next, x.keepAt)
+		}
+	}
+	c.metrics.unstored.Set(float64(waiting))
+	return next
+}
+
+// changedNeighbours are the tables that have to be stored now.
 func (c *Controller) changedNeighbours() map[string]neighbourTable {
+	now := c.now()
 	tables := map[string]neighbourTable{}
 	for _, name := range c.forgotten {
 		tables[name] = nil
 	}
 	c.forgotten = nil
 	for _, x := range c.model.externals {
-		if !x.keep {
+		if !x.keep || x.keepAt.After(now) {
 			continue
 		}
-		x.keep = false
+		x.keep, x.keepAt = false, now.Add(keepSoon+keepEach*time.Duration(len(x.neighbours)))
 		known := neighbourTable{}
 		for a, n := range x.neighbours {
 			if n.known() {

@@ -356,6 +356,10 @@ func (w *world) replug(n *node) {
 // delivered is how many unicast packets were delivered to a node's port.
 func (w *world) delivered(n *node) int {
 	w.t.Helper()
+	// Flows show what the datapath has counted when that was last collected.
+	if _, err := n.Host().Appctl("revalidator/wait"); err != nil {
+		w.t.Fatal(err)
+	}
 	for _, f := range w.flows(n.Host().Name) {
 		if f.table == 60 && contains(f.text, "dl_dst="+n.mac) && !contains(f.text, "tun_dst") {
 			return f.packets

@@ -6,9 +6,9 @@ import (
 )
 
 // Acceptance 6: a live migration under a ping every 5 ms loses at most 20, and
-// leaves no stale flow anywhere.
+// leaves no stale flow anywhere. It runs alone: a machine that is busy with others loses
+// more.
 func TestLiveMigration(t *testing.T) {
-	t.Parallel()
 	w := start(t, 3)
 	m := new(manifest).tenant("acme").network("acme", "blue", "10.0.0.0/24").
 		endpoint("acme", "vm", "blue", "10.0.0.11").endpoint("acme", "peer", "blue", "10.0.0.12").

@@ -61,6 +61,12 @@ func TestControllerRestartOutside(t *testing.T) {
 		before[h] = f.flows(h)
 		groups[h] = f.ofctl(h, "-O", "OpenFlow15", "dump-groups", "br-int")
 	}
+	eventually(t, 10*time.Second, func() error {
+		if n := f.api.metric(t, "dovetail_neighbour_tables_unstored"); n != 0 {
+			return fmt.Errorf("the neighbours of %g external networks are not stored", n)
+		}
+		return nil
+	})
 	began := time.Now()
 	for try := 1; ; try++ {
 		flaps := f.flaps()
