@@ -33,21 +33,26 @@ func TestOutsidersCannotSpeakBFD(t *testing.T) {
 		return strings.TrimSpace(out)
 	}
 	eventually(t, 10*time.Second, func() error {
-		if s := sees(); !strings.Contains(s, "remote_state=up state=up") {
-			return fmt.Errorf("h2 does not see h1: %s", s)
+		if s := sees(); s == "" || strings.Count(s, "diagnostic=") != 2*strings.Count(s, "remote_state=up state=up") {
+			return fmt.Errorf("h2 does not see the others: %s", s)
 		}
 		return nil
 	})
-	before := sees()
 	mac := e.neighbourOf(e.router, snat)
-	for range 20 {
-		e.must(lab.Send(e.router, downBFD(e.router.MAC(), mac, routerAddr, snat)))
-		time.Sleep(10 * time.Millisecond)
+	before, after := "", ""
+	// A busy machine loses sessions by itself, once in a while.
+	for range 3 {
+		before = sees()
+		for range 20 {
+			e.must(lab.Send(e.router, downBFD(e.router.MAC(), mac, routerAddr, snat)))
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(1500 * time.Millisecond) // switches report such states about once a second
+		if after = sees(); after == before {
+			return
+		}
 	}
-	time.Sleep(1500 * time.Millisecond) // switches report such states about once a second
-	if after := sees(); after != before {
-		t.Errorf("the session of h2 with h1 has changed:\n%s\n%s", before, after)
-	}
+	t.Errorf("the session of h2 with h1 changes:\n%s\n%s", before, after)
 }
 
 // neighbourOf is the MAC that a machine outside knows for an address.
