@@ -15,16 +15,14 @@ const (
 	// GroupLeave sends a packet for the outside to the host that carries the lane now,
 	// with the VNI of reg0.
 	GroupLeave GroupKind = iota
-	// GroupGate lets a packet from outside on to enter where the lane is.
+	// GroupGate lets a question for an address of the lane's, and what shows where the lane
+	// is, on to enter where the lane is.
 	GroupGate
 	// GroupTurn has a packet for the lane's MAC enter where the lane is, and sends it to
 	// the wire elsewhere.
 	GroupTurn
 	// GroupAsk asks the next host of the lane whose a packet is.
 	GroupAsk
-	// GroupTake is GroupGate for packets to the lane's MAC: where the lane is not, they go
-	// on to the host that carries it, since switches outside learn later that it has moved.
-	GroupTake
 )
 
 // GroupID is the number of a group.
@@ -68,7 +66,7 @@ func GatewayGroups(g *topology.Gateway, carriers map[string]Carrier, self string
 		l := laneGroups{g, lane, order, self, heard}
 		groups = append(groups, l.leave())
 		if l.carries() {
-			groups = append(groups, l.gate(), l.take(), l.turn(), l.ask())
+			groups = append(groups, l.gate(), l.turn(), l.ask())
 		}
 	}
 	return groups
@@ -152,23 +150,6 @@ func (l laneGroups) gate() openflow.Group {
 	return l.group(GroupGate, append(l.before(), l.here(openflow.Resubmit{Table: TableEnter})...))
 }
 
-func (l laneGroups) take() openflow.Group {
-	var buckets []openflow.Bucket
-	for _, c := range l.order {
-		if c.Name == l.self {
-			break
-		}
-		buckets = append(buckets, alive(c.Link, c.handOver()...))
-	}
-	return l.group(GroupTake, append(buckets, l.here(openflow.Resubmit{Table: TableEnter})...))
-}
-
-// handOver gives a packet from outside to another host of the gateway, which takes it
-// in whether or not it carries the lane.
-func (c Carrier) handOver() []openflow.Action {
-	return actions(set(openflow.TunID.Uint(linkVNI)), set(tunDst(c.VTEP)), openflow.Output{Port: TunnelPort})
-}
-
 func (l laneGroups) turn() openflow.Group {
 	buckets := append(l.before(openflow.Resubmit{Table: TableWire}), l.here(openflow.Resubmit{Table: TableOutside})...)
 	if len(l.heard) > 0 {
@@ -182,7 +163,7 @@ func (l laneGroups) ask() openflow.Group {
 	var buckets []openflow.Bucket
 	for _, c := range l.order {
 		if c.Name != l.self {
-			buckets = append(buckets, alive(c.Link, c.handOver()...))
+			buckets = append(buckets, alive(c.Link, set(openflow.TunID.Uint(linkVNI)), set(tunDst(c.VTEP)), openflow.Output{Port: TunnelPort}))
 		}
 	}
 	// Nobody is left to ask.
@@ -200,10 +181,9 @@ func Gateway(g *topology.Gateway, x *topology.ExternalNetwork) []openflow.Flow {
 		gate := toGroup(g, i, GroupGate)
 		source := sources(lane)
 		for _, eth := range []uint64{ethIPv4, ethIPv6} {
-			m := match(ext, mac, ethType(eth))
-			b.add(TableOutside, 100, m, append(source[:len(source):len(source)], toGroup(g, i, GroupTake))...)
-			// The host that it would be handed to would take it for its own session's.
-			b.add(TableOutside, 101, with(m, openflow.IPProto.Uint(protoUDP), openflow.UDPDst.Uint(bfdPort)), append(source[:len(source):len(source)], gate)...)
+			// Whether or not the lane is here: switches outside learn later than a host that it
+			// has moved, and every host of the gateway can take in what they still send.
+			b.goTo(TableOutside, 100, match(ext, mac, ethType(eth)), TableEnter, source...)
 		}
 		b.hear(ext, lane.MAC)
 		b.add(TableToOutside, 100, match(ext, mac), turnRound(number, toGroup(g, i, GroupTurn))...)

@@ -66,8 +66,8 @@ func Tables() []Table {
 		},
 		{
 			TableOutside, "outside",
-			"A packet of an external network, whose number is in reg0: is it for a MAC or an address that is on this host? What is for a lane passes the lane's gate, a group that lets it on to enter only where the lane is; packets to its MAC are handed to the host that carries it elsewhere. Everything else on that network is dropped and counted.",
-			f(openflow.Reg0, openflow.EthDst, openflow.EthType, openflow.ARPOp, openflow.ARPSPA, openflow.ARPTPA, openflow.ARPSHA, openflow.IPProto, openflow.IPTTL, openflow.ICMPv6Type, openflow.NDTarget, openflow.UDPDst),
+			"A packet of an external network, whose number is in reg0: is it for a MAC or an address that is on this host? Who asks for an address of a lane is answered only where the lane is, which a group knows, its gate; what was sent to its MAC is taken in. Everything else on that network is dropped and counted.",
+			f(openflow.Reg0, openflow.EthDst, openflow.EthType, openflow.ARPOp, openflow.ARPSPA, openflow.ARPTPA, openflow.ARPSHA, openflow.IPProto, openflow.IPTTL, openflow.ICMPv6Type, openflow.NDTarget),
 			to(TableEnter),
 			"drop",
 		},
