@@ -191,7 +191,9 @@ func TestRogueSwitches(t *testing.T) {
 			conn.Close()
 			<-done
 			for _, e := range strings.Split(r.all(), "\n") {
-				if strings.HasPrefix(e, fmt.Sprintf("disconnected %d", dpid)) && !strings.Contains(e, c.want) {
+				// On a busy machine, who floods may be given up for what waits behind the flood.
+				busy := c.name == "endless dump" && strings.Contains(e, ErrSilent.Error())
+				if strings.HasPrefix(e, fmt.Sprintf("disconnected %d", dpid)) && !strings.Contains(e, c.want) && !busy {
 					t.Errorf("%s, want %q", e, c.want)
 				}
 			}

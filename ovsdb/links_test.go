@@ -16,6 +16,8 @@ import (
 )
 
 func withLinks(rec *recorder, links map[string]Links) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
 	before := rec.assign
 	rec.assign = func(info HostInfo) (Assignment, error) {
 		a, err := before(info)
