@@ -191,8 +191,8 @@ func Inside(r *topology.Router, networks []*topology.Network) []openflow.Flow {
 func AtGateway(a *Attachment) []openflow.Flow {
 	b := gatewayBuilder{Attachment: a, number: ExternalNumber(a.External), id: RegRouter.Uint(uint64(a.Router.Allocated.ID))}
 	b.index, b.at = a.lane()
-	b.goTo(TableClassify, 105, match(inPort(TunnelPort), openflow.TunID.Uint(uint64(a.At.VNI))), TableLeave,
-		set(network(a.At.VNI)), clearInPort())
+	b.add(TableClassify, 105, match(inPort(TunnelPort), openflow.TunID.Uint(uint64(a.At.VNI))),
+		set(network(a.At.VNI)), clearInPort(), toGroup(a.Gateway, b.index, GroupCarry))
 	b.routed()
 	b.snat()
 	b.returns()
@@ -240,7 +240,7 @@ func (b *gatewayBuilder) routedSubnet(n *topology.Network, p netip.Prefix) {
 	}
 	// A service answers, and does not begin.
 	zone := uint16(b.At.Zone)
-	b.add(TableLeave, 200, from, openflow.CT{Commit: true, Zone: zone, Table: TableTracked})
+	b.add(TableLeave, 200, from, begin(zone, openflow.NAT{}))
 	b.goTo(TableTracked, 200, from, TableNextHop, b.ahead()...)
 	b.add(TableTranslate, 90, with(to, b.id), openflow.CT{Zone: zone, Table: TableReturn})
 }
@@ -295,7 +295,7 @@ func (b *gatewayBuilder) snat() {
 		if shares > 1 {
 			m = append(m, openflow.IPv4Src.UintMask(uint64(i), uint64(shares-1)))
 		}
-		b.add(TableLeave, 100, m, openflow.CT{Commit: true, Zone: zone, Table: TableTracked, NAT: openflow.NAT{Kind: openflow.NATSource, Min: b.At.Addresses[i%n]}})
+		b.add(TableLeave, 100, m, begin(zone, openflow.NAT{Kind: openflow.NATSource, Min: b.At.Addresses[i%n]}))
 	}
 	// Where no port is left, the packet comes as it was, as one of a new connection.
 	b.toController(TableTracked, 50, MeterStray, match(network(b.At.VNI), ctState(ctTracked|ctNew, ctTracked|ctNew), ethType(ethIPv4)), ReasonExhausted)
@@ -305,7 +305,9 @@ func (b *gatewayBuilder) snat() {
 	ext := outside(b.number)
 	narrow, _ := b.mtus()
 	for _, a := range b.At.Addresses {
-		b.goTo(TableTracked, 100, match(network(b.At.VNI), ctState(ctTracked, ctTracked|ctInvalid), ethType(ethIPv4), openflow.IPv4Src.Addr(a)), TableNextHop, b.ahead()...)
+		translated := match(network(b.At.VNI), ethType(ethIPv4), openflow.IPv4Src.Addr(a))
+		b.goTo(TableTracked, 100, with(translated, ctState(ctTracked, ctTracked|ctInvalid)), TableNextHop, b.ahead()...)
+		b.goTo(TableTracked, 100, with(translated, missedWindow...), TableNextHop, b.ahead()...)
 		b.asked(ext, a, b.at.MAC, toGroup(b.Gateway, b.index, GroupGate))
 		m := match(ext, ethType(ethIPv4), openflow.IPv4Dst.Addr(a))
 		b.enter(m, 100, b.id, narrow, b.External.Allocated.MTU, a)
@@ -324,24 +326,46 @@ const (
 
 func ctState(v, mask uint64) openflow.FieldValue { return openflow.CTState.UintMask(v, mask) }
 
+// begunInside is the ct_mark of connections that were begun inside.
+var begunInside = openflow.CTMark.Uint(1)
+
+// begin makes the packet's connection one that was begun inside.
+func begin(zone uint16, nat openflow.NAT) openflow.Action {
+	return openflow.CT{Commit: true, Zone: zone, Table: TableTracked, NAT: nat, Mark: begunInside}
+}
+
+// missedWindow matches packets of a connection that was begun inside which are outside the
+// TCP window that connection tracking remembers. A host that comes back missed what passed
+// another one meanwhile, and must not hold that against the connection for ever.
+var missedWindow = match(ctState(ctTracked|ctInvalid, ctTracked|ctInvalid), begunInside)
+
+// answers are packets of connections that were begun inside, and errors about them.
+var answers = []openflow.Match{
+	match(ctState(ctTracked|ctEstablished, ctTracked|ctEstablished)),
+	match(ctState(ctTracked|ctRelated, ctTracked|ctRelated|ctEstablished)),
+	missedWindow,
+}
+
 // returns sorts what connection tracking has seen of what comes back.
 func (b *gatewayBuilder) returns() {
 	// An error about what happens to it now would tell outsiders the address inside.
 	silent := actions(set(RegSource4.Uint(0)))
 	zone := openflow.CTZone.Uint(uint64(b.At.Zone)) // a router can have several gateways
-	known := ctState(ctTracked|ctEstablished, ctTracked|ctEstablished)
 	for _, s := range b.Services {
 		if s.Allocated.InsideAddress == s.Spec.Address {
 			continue
 		}
 		for _, sp := range s.Spec.Ports {
 			p := servicePort(sp)
-			b.goTo(TableReturn, 120, match(zone, known, ethType(ethIPv4), openflow.IPv4Src.Addr(s.Spec.Address), p.proto(), p.source()),
-				TableRoute, append(silent[:1:1], set(openflow.IPv4Src.Addr(s.Allocated.InsideAddress)))...)
+			from := match(zone, ethType(ethIPv4), openflow.IPv4Src.Addr(s.Spec.Address), p.proto(), p.source())
+			for _, answer := range []openflow.Match{answers[0], missedWindow} {
+				b.goTo(TableReturn, 120, with(from, answer...), TableRoute, append(silent[:1:1], set(openflow.IPv4Src.Addr(s.Allocated.InsideAddress)))...)
+			}
 		}
 	}
-	b.goTo(TableReturn, 100, match(zone, known), TableArrive, silent...)
-	b.goTo(TableReturn, 100, match(zone, ctState(ctTracked|ctRelated, ctTracked|ctRelated|ctEstablished)), TableArrive, silent...)
+	for _, answer := range answers {
+		b.goTo(TableReturn, 100, with(match(zone), answer...), TableArrive, silent...)
+	}
 	b.toController(TableReturn, 60, MeterStray, match(zone, flagged(FlagAsked), ethType(ethIPv4), openflow.IPProto.Uint(protoTCP)), ReasonStray)
 	b.add(TableReturn, 50, match(zone, flagged(FlagAsked)))
 	b.add(TableReturn, 40, match(zone), toGroup(b.Gateway, b.index, GroupAsk))

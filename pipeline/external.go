@@ -114,8 +114,9 @@ func baseOutside(b *builder) {
 	b.goTo(TableTranslate, 1000, match(flagged(FlagLarge)), TableICMPError)
 	b.goTo(TableDepart, 1000, match(flagged(FlagLarge)), TableICMPError)
 	// Here, not at gateways: floating IPs are also on hosts that carry none.
-	b.goTo(TableReturn, 150, match(flagged(FlagAnswers), ctState(ctTracked|ctEstablished, ctTracked|ctEstablished)), TableArrive)
-	b.goTo(TableReturn, 150, match(flagged(FlagAnswers), ctState(ctTracked|ctRelated, ctTracked|ctRelated|ctEstablished)), TableArrive)
+	for _, answer := range answers {
+		b.goTo(TableReturn, 150, with(match(flagged(FlagAnswers)), answer...), TableArrive)
+	}
 	b.add(TableReturn, 140, match(flagged(FlagAnswers)))
 	// Nobody is asked about these: the tunnels to those who could be have BFD sessions,
 	// and Open vSwitch takes all BFD packets that come out of them for the sessions'

@@ -23,6 +23,10 @@ const (
 	GroupTurn
 	// GroupAsk asks the next host of the lane whose a packet is.
 	GroupAsk
+	// GroupCarry has what another host sent here leave here, unless a host before this
+	// one lives: two would show the lane's MAC outside, only because one of those that
+	// use the gateway does not see what its hosts see.
+	GroupCarry
 )
 
 // GroupID is the number of a group.
@@ -66,7 +70,7 @@ func GatewayGroups(g *topology.Gateway, carriers map[string]Carrier, self string
 		l := laneGroups{g, lane, order, self, heard}
 		groups = append(groups, l.leave())
 		if l.carries() {
-			groups = append(groups, l.gate(), l.turn(), l.ask())
+			groups = append(groups, l.gate(), l.turn(), l.ask(), l.carry())
 		}
 	}
 	return groups
@@ -157,6 +161,17 @@ func (l laneGroups) turn() openflow.Group {
 		buckets = append(buckets, always(openflow.Resubmit{Table: TableWire}))
 	}
 	return l.group(GroupTurn, buckets)
+}
+
+func (l laneGroups) carry() openflow.Group {
+	var buckets []openflow.Bucket
+	for _, c := range l.order {
+		if c.Name == l.self {
+			break
+		}
+		buckets = append(buckets, alive(c.Link, append(actions(set(openflow.EthSrc.MAC(detourMAC))), c.send()...)...))
+	}
+	return l.group(GroupCarry, append(buckets, always(openflow.Resubmit{Table: TableLeave})))
 }
 
 func (l laneGroups) ask() openflow.Group {
@@ -279,6 +294,8 @@ func GatewayHost(lanes []LaneHere, peers []uint32, guarded bool) []openflow.Flow
 		}
 	}
 	b.add(TableClassify, 100, match(inPort(TickPort)), tick...)
+	b.goTo(TableClassify, 106, match(inPort(TunnelPort), openflow.EthSrc.MAC(detourMAC)), TableLeave,
+		openflow.Move{Src: openflow.TunID, Dst: RegNetwork, NBits: 24}, clearInPort())
 	return b.flows
 }
 
@@ -302,6 +319,11 @@ func (b *builder) reflect(a ...openflow.Action) {
 		b.add(TableClassify, 115, match(inPort(TunnelPort), openflow.TunID.Uint(ProbeVNI), ethType(eth), openflow.IPProto.Uint(protoUDP), openflow.UDPDst.Uint(bfdPort)), a...)
 	}
 }
+
+// detourMAC is the source of packets that a gateway host has passed on to another one,
+// where they leave in any case: they would go round for ever if two hosts took each
+// other for the first.
+var detourMAC = [6]byte{0x0e, 0x64, 0x76, 0, 0, 2}
 
 // sendBack returns a packet to who sent it, so that its session with itself is up
 // while packets pass here.

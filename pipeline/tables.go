@@ -59,8 +59,8 @@ func Tables() []Table {
 	return []Table{
 		{
 			TableClassify, "classify",
-			"Where does the packet come from? A local endpoint's port gives it the VNI of its network in reg0; a packet from the tunnel brings its VNI along.",
-			f(openflow.InPort, openflow.VLANVID, openflow.TunID, openflow.TunIPv4Src, openflow.TunIPv6Src, openflow.EthDst, openflow.EthType, openflow.IPProto, openflow.UDPDst),
+			"Where does the packet come from? A local endpoint's port gives it the VNI of its network in reg0; a packet from the tunnel brings its VNI along. A gateway host passes what leaves by a lane on to a host before it that lives (group 'carry'), once: with a source MAC of its own by which that one knows it.",
+			f(openflow.InPort, openflow.VLANVID, openflow.TunID, openflow.TunIPv4Src, openflow.TunIPv6Src, openflow.EthSrc, openflow.EthDst, openflow.EthType, openflow.IPProto, openflow.UDPDst),
 			to(TableOutside, TableEnter, TableAntiSpoof, TableLeave, TableForward),
 			"drop: the port belongs to no endpoint",
 		},
@@ -88,8 +88,8 @@ func Tables() []Table {
 		},
 		{
 			TableReturn, "return",
-			"What connection tracking says of a packet from outside. One of a connection that is not known here may be known on another host of the gateway, which is asked; what nobody knows is dropped, and TCP is reset.",
-			append(f(openflow.CTZone, openflow.Reg2, openflow.CTState, openflow.EthType, openflow.IPv4Src, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto), ports...),
+			"What connection tracking says of a packet from outside. One outside the TCP window is let in all the same where its connection is known by its ct_mark: the host may have missed some of it while another one carried the lane. One of a connection that is not known here may be known on another host of the gateway, which is asked; what nobody knows is dropped, and TCP is reset.",
+			append(f(openflow.CTZone, openflow.Reg2, openflow.CTState, openflow.CTMark, openflow.EthType, openflow.IPv4Src, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto), ports...),
 			to(TableArrive, TableRoute),
 			"drop",
 		},
@@ -168,7 +168,7 @@ func Tables() []Table {
 		{
 			TableTracked, "tracked",
 			"What connection tracking made of a packet that leaves. One that could not be translated does not.",
-			append(f(openflow.Reg0, openflow.CTState, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.IPProto), ports...),
+			append(f(openflow.Reg0, openflow.CTState, openflow.CTMark, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.IPProto), ports...),
 			to(TableNextHop),
 			"drop",
 		},
