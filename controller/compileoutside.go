@@ -90,7 +90,8 @@ func (c *Controller) compileOutside(h *host) {
 			}
 		}
 	}
-	links := linkPorts(h, linked)
+	delete(peers, h)
+	links := heardPorts(h, linked, peers)
 	for g := range want {
 		var heard []uint32
 		if guarded[g] {
@@ -102,8 +103,8 @@ func (c *Controller) compileOutside(h *host) {
 	if len(guarded) == 0 {
 		links = nil
 	}
-	c.show(h, lanes, linkPorts(h, peers), links)
-	c.link(h, linked, len(lanes) > 0)
+	c.show(h, lanes, peers, links)
+	c.link(h, linked, peers, len(lanes) > 0)
 	for g := range h.gateways {
 		if !want[g] {
 			delete(g.hosts, h)
@@ -116,10 +117,16 @@ func (c *Controller) compileOutside(h *host) {
 func (c *Controller) compileGroups(h *host, g *gateway, heard []uint32) {
 	view := map[string]pipeline.Carrier{}
 	for name, k := range c.carriers(g) {
-		view[name] = pipeline.Carrier{Name: name, VTEP: k.vtep(), Link: ovsdb.LinkOFPort(k.spec.Allocated.ID)}
+		view[name] = k.carrier()
 	}
 	g.hosts[h] = true
 	c.setEntries(&g.object, h.feed, g.key.String(), c.encodeGroups(&g.object, pipeline.GatewayGroups(g.spec, view, h.key.Name, heard)...))
+}
+
+// carrier is a gateway host as others see it.
+func (h *host) carrier() pipeline.Carrier {
+	id := h.spec.Allocated.ID
+	return pipeline.Carrier{Name: h.key.Name, VTEP: h.vtep(), Link: ovsdb.LinkOFPort(id), Presence: ovsdb.PresenceOFPort(id), Sight: ovsdb.SightOFPort(id)}
 }
 
 func (c *Controller) encodeGroups(o *object, groups ...openflow.Group) []openflow.Entry {
@@ -157,7 +164,7 @@ func (c *Controller) connect(h *host, exts map[*external]bool) {
 
 // show is what a host has that carries gateways, or is a witness. heard are the links by
 // which it knows that it is not cut off; none if it does not care.
-func (c *Controller) show(h *host, lanes []pipeline.LaneHere, peers, heard []uint32) {
+func (c *Controller) show(h *host, lanes []pipeline.LaneHere, peers map[*host]bool, heard []uint32) {
 	owner := h.key.String()
 	if len(lanes) == 0 {
 		var flows []openflow.Flow
@@ -173,19 +180,21 @@ func (c *Controller) show(h *host, lanes []pipeline.LaneHere, peers, heard []uin
 		}
 		return a.Lane - b.Lane
 	})
-	entries := c.seal(owner, pipeline.GatewayHost(lanes, peers, len(heard) > 0))
-	if len(heard) > 0 {
-		entries = append(entries, c.encodeGroups(&h.object, pipeline.ReflectWhileHeard(heard))...)
+	others := map[string]pipeline.Carrier{}
+	for k := range peers {
+		others[k.key.Name] = k.carrier()
 	}
-	c.setEntries(&h.object, h.feed, owner, entries)
+	entries := c.seal(owner, pipeline.GatewayHost(lanes, others, h.key.Name, len(heard) > 0))
+	c.setEntries(&h.object, h.feed, owner, append(entries, c.encodeGroups(&h.object, pipeline.HostGroups(others, heard)...)...))
 }
 
-// link has the host provisioned with the tunnels whose liveness it goes by.
-func (c *Controller) link(h *host, to map[*host]bool, tick bool) {
+// link has the host provisioned with the tunnels whose liveness it goes by; those to
+// peers, which carry gateways that it carries, show whether they see it as well.
+func (c *Controller) link(h *host, to, peers map[*host]bool, tick bool) {
 	links := ovsdb.Links{Tick: tick}
 	for k := range to {
 		if k != h {
-			links.Tunnels = append(links.Tunnels, ovsdb.Tunnel{ID: k.spec.Allocated.ID, Remote: k.vtep(), Patient: slices.Contains(c.witnesses, k)})
+			links.Tunnels = append(links.Tunnels, ovsdb.Tunnel{ID: k.spec.Allocated.ID, Remote: k.vtep(), Patient: slices.Contains(c.witnesses, k), Mutual: peers[k]})
 		}
 	}
 	slices.SortFunc(links.Tunnels, func(a, b ovsdb.Tunnel) int { return int(a.ID) - int(b.ID) })

@@ -67,12 +67,16 @@ func (c *Controller) guards(carriers map[string]*host) []*host {
 	return c.witnesses
 }
 
-// linkPorts are the ports of the links to hosts, in order.
-func linkPorts(h *host, to map[*host]bool) []uint32 {
+// heardPorts are the ports of the tunnels by which a host knows that it is not cut off:
+// of links, and to its peers of those that say that they are there.
+func heardPorts(h *host, linked, peers map[*host]bool) []uint32 {
 	var ports []uint32
-	for k := range to {
-		if k != h {
-			ports = append(ports, ovsdb.LinkOFPort(k.spec.Allocated.ID))
+	for k := range linked {
+		switch id := k.spec.Allocated.ID; {
+		case peers[k]:
+			ports = append(ports, ovsdb.PresenceOFPort(id))
+		case k != h:
+			ports = append(ports, ovsdb.LinkOFPort(id))
 		}
 	}
 	slices.Sort(ports)

@@ -25,6 +25,9 @@ type Tunnel struct {
 	Remote netip.Addr // its VTEP
 	// Patient links need 250 ms instead of 150 to notice a death.
 	Patient bool
+	// Mutual asks for two more ports, by which hosts of a gateway take turns: one is up
+	// while the other host is there, the other while it knows that this one is.
+	Mutual bool
 }
 
 // LinkState is what a switch says about the link to one gateway host.
@@ -46,6 +49,10 @@ func (l Links) clone() Links {
 func (l Links) equal(m Links) bool { return l.Tick == m.Tick && slices.Equal(l.Tunnels, m.Tunnels) }
 
 func linkName(id uint32) string { return linkPrefix + strconv.FormatUint(uint64(id), 10) }
+
+func presenceName(id uint32) string { return presencePrefix + strconv.FormatUint(uint64(id), 10) }
+
+func sightName(id uint32) string { return sightPrefix + strconv.FormatUint(uint64(id), 10) }
 
 // linkList is the state of the links that are wished and that the switch has
 // built, sorted by ID.

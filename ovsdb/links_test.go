@@ -44,7 +44,7 @@ func (r *recorder) untilLinks(t testing.TB, host string, want ...LinkState) {
 // reflection is what a gateway host does with the packets of the sessions that
 // watch it.
 const reflection = "table=0,priority=100,in_port=1,tun_id=0,udp,tp_dst=3784," +
-	"actions=set_field:16777215->tun_id,move:NXM_NX_TUN_IPV4_SRC[]->NXM_NX_TUN_IPV4_DST[],IN_PORT"
+	"actions=set_field:16777211->tun_id,move:NXM_NX_TUN_IPV4_SRC[]->NXM_NX_TUN_IPV4_DST[],IN_PORT"
 
 // labHosts are hosts of a lab, which forward packets to each other, with a
 // controller that gives them links.
@@ -224,7 +224,7 @@ func TestSetLinks(t *testing.T) {
 		{"list-ports br-int", "dv-l10000\ndv-l2\ndv-vxlan0"},
 		{"get interface dv-l10000 ofport", "60000"},
 		{"get interface dv-l2 ofport", "50002"},
-		{"get interface dv-l2 options", "{in_key=16777215, local_ip=192.0.2.1, out_key=0, remote_ip=192.0.2.2}"},
+		{"get interface dv-l2 options", "{in_key=16777211, local_ip=192.0.2.1, out_key=0, remote_ip=192.0.2.2}"},
 		{"get interface dv-l10000 bfd", "{enable=true, min_rx=50, min_tx=50}"},
 		{"get interface dv-l2 bfd", "{enable=true, min_rx=50, min_tx=50, mult=5}"},
 	} {

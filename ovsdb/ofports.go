@@ -10,16 +10,24 @@ const (
 	// TickOFPort is where the frames of Links.Tick come in.
 	TickOFPort = 63000
 
-	tickSourceOFPort = 63001 // its peer, which has CFM
-	firstLinkOFPort  = 50000
-	maxLinkID        = 10000
-	firstPatchOFPort = 61000
-	patchOFPorts     = 2000
+	tickSourceOFPort    = 63001 // its peer, which has CFM
+	firstPresenceOFPort = 30000
+	firstSightOFPort    = 40000
+	firstLinkOFPort     = 50000
+	maxLinkID           = 10000
+	firstPatchOFPort    = 61000
+	patchOFPorts        = 2000
 )
 
 // LinkOFPort is the OpenFlow port number of the link to the gateway host with a
 // number, 1 to 10000.
 func LinkOFPort(id uint32) uint32 { return firstLinkOFPort + id }
+
+// PresenceOFPort and SightOFPort are those of Tunnel.Mutual.
+func PresenceOFPort(id uint32) uint32 { return firstPresenceOFPort + id }
+
+// SightOFPort is as PresenceOFPort.
+func SightOFPort(id uint32) uint32 { return firstSightOFPort + id }
 
 // PatchOFPorts returns the OpenFlow port numbers of the patch ports on br-int by
 // physical network, as HostInfo.BridgeMappings has them: 61000 to 62999, by the

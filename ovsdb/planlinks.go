@@ -3,14 +3,21 @@ package ovsdb
 import "net/netip"
 
 const (
-	linkPrefix = namePrefix + "l"
-	tickSource = namePrefix + "tick0" // has CFM, and sends
-	tickInput  = namePrefix + "tick1"
+	linkPrefix     = namePrefix + "l"
+	presencePrefix = namePrefix + "p"
+	sightPrefix    = namePrefix + "s"
+	tickSource     = namePrefix + "tick0" // has CFM, and sends
+	tickInput      = namePrefix + "tick1"
 
-	// reflectedVNI is the VNI under which a gateway host sends back the packets
-	// that come under none, VNI 0. They meet no tunnel but the link that they
-	// came from: no network has either VNI.
-	reflectedVNI = "16777215"
+	// The VNIs under which hosts send BFD packets to gateway hosts, and get them
+	// back. Those that come back meet no tunnel but the one that they came from: no
+	// network has any of these VNIs.
+	linkVNI         = "0"
+	linkBackVNI     = "16777211"
+	presenceVNI     = "16777212"
+	presenceBackVNI = "16777213"
+	sightVNI        = "16777214"
+	sightBackVNI    = "16777215"
 )
 
 // planLinks makes the links to gateway hosts. Their BFD sessions are with
@@ -27,18 +34,37 @@ func (p *planner) planLinks() {
 			p.problem("the controller wants a link with number %d to %s: %s; please report this", t.ID, t.Remote, why)
 			continue
 		}
-		bfd := strMap{"enable": "true", "min_tx": "50", "min_rx": "50"}
+		patience := ""
 		if t.Patient {
-			bfd["mult"] = "5"
+			patience = patient
 		}
-		p.ensurePort(p.brUUID, portSpec{
-			name: linkName(t.ID), kind: "vxlan", ofport: int(LinkOFPort(t.ID)),
-			options: strMap{
-				"remote_ip": t.Remote.Unmap().String(), "local_ip": p.w.info.EncapIP.String(), "out_key": "0", "in_key": reflectedVNI,
-			},
-			bfd: bfd,
-		})
+		p.ensureLink(t, linkName(t.ID), LinkOFPort(t.ID), linkVNI, linkBackVNI, patience)
+		if t.Mutual {
+			p.ensureLink(t, presenceName(t.ID), PresenceOFPort(t.ID), presenceVNI, presenceBackVNI, "")
+			// Who is not there says more than what it knows, and has to be noticed first.
+			p.ensureLink(t, sightName(t.ID), SightOFPort(t.ID), sightVNI, sightBackVNI, patient)
+		}
 	}
+}
+
+// patient is how many packets of 50 ms have to be missed by patient sessions; others go
+// by BFD's default, 3.
+const patient = "5"
+
+// ensureLink makes a port to a gateway host whose BFD session is with itself: packets
+// leave under one key and come back under another.
+func (p *planner) ensureLink(t Tunnel, name string, ofport uint32, outKey, inKey, mult string) {
+	bfd := strMap{"enable": "true", "min_tx": "50", "min_rx": "50"}
+	if mult != "" {
+		bfd["mult"] = mult
+	}
+	p.ensurePort(p.brUUID, portSpec{
+		name: name, kind: "vxlan", ofport: int(ofport),
+		options: strMap{
+			"remote_ip": t.Remote.Unmap().String(), "local_ip": p.w.info.EncapIP.String(), "out_key": outKey, "in_key": inKey,
+		},
+		bfd: bfd,
+	})
 }
 
 func (p *planner) unusable(t Tunnel) string {

@@ -49,7 +49,7 @@ func documentRegisters(b *strings.Builder) {
 		{RegNetwork, fmt.Sprintf("the VNI of the network that the packet is in; outside, the number of the external network (from %d on)", externalBit)},
 		{RegRouter, "the id of the router that the packet passes"},
 		{RegFlags, fmt.Sprintf("flags: bit %d the neighbour was found, bit %d it is a router, bit %d the address is shared, bit %d the packet is too large, "+
-			"bit %d it asks for an address of ours, bit %d it shows where a lane is, bit %d another host of the gateway asks, bit %d it may only be an answer",
+			"bit %d it asks for an address of ours, bit %d it leaves from where a lane is, bit %d another host of the gateway asks, bit %d it may only be an answer",
 			FlagFound, FlagRouter, FlagShared, FlagLarge, FlagAnswer, FlagTick, FlagAsked, FlagAnswers)},
 		{RegICMP, "MTU, type and code of an ICMP error; in flood-remote the page of hosts, in flood-page that of ports"},
 		{RegNextHop6, "the IPv6 address that the neighbour table is asked for (registers 4 to 7)"},

@@ -59,7 +59,7 @@ var (
 			{Host: "h1", MAC: edgeMAC, Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.2"), netip.MustParseAddr("2001:db8:f::2")}},
 		}},
 	}
-	carriers = map[string]Carrier{"h1": {"h1", vtep1, 50001}, "h2": {"h2", vtep2, 50002}}
+	carriers = map[string]Carrier{"h1": {"h1", vtep1, 50001, 30001, 40001}, "h2": {"h2", vtep2, 50002, 30002, 40002}}
 	coreExit = &Attachment{
 		Router: core, Gateway: edge, External: internet, Networks: []*topology.Network{blue, green},
 		At: topology.Attachment{Gateway: "edge", ExternalNetwork: "internet", VNI: 5000, Zone: 7, Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.10")}},
@@ -125,7 +125,7 @@ func exampleFragments() []fragment {
 		{"ExternalNetwork internet", Neighbour(ExternalNumber(internet), netip.MustParseAddr("203.0.113.1"), topology.MAC{2, 0, 0, 0, 9, 1})},
 		{"ExternalNetwork internet", OwnAddress(ExternalNumber(internet), web1FIP.Address, web1FIP.MAC)},
 		{"Gateway edge", Gateway(edge, internet)},
-		{"Gateway edge", GatewayHost([]LaneHere{{edge, 0, internet}}, []uint32{50002}, true)},
+		{"Gateway edge", GatewayHost([]LaneHere{{edge, 0, internet}}, examplePeers, "h1", true)},
 		{"FloatingIP acme/web1", FloatingIP(web1FIP)},
 		{"FloatingIP acme/db1", FloatingIP(db1FIP)},
 		{"Gateway edge", Quotes(db1FIP.Targets[0].At.VNI, db1FIP.Targets[0].Inside)},
@@ -134,9 +134,11 @@ func exampleFragments() []fragment {
 
 // exampleGroups are the groups of that host.
 func exampleGroups() []openflow.Group {
-	return append(GatewayGroups(edge, carriers, "h1", exampleLinks["h1"]), ReflectWhileHeard(exampleLinks["h1"]))
+	return append(GatewayGroups(edge, carriers, "h1", exampleLinks["h1"]), HostGroups(examplePeers, exampleLinks["h1"])...)
 }
 
 // exampleLinks are the links of hosts that carry the gateway: to each other, and to h3 as a
 // witness.
-var exampleLinks = map[string][]uint32{"h1": {50002, 50003}, "h2": {50001, 50003}}
+var exampleLinks = map[string][]uint32{"h1": {30002, 50003}, "h2": {30001, 50003}}
+
+var examplePeers = map[string]Carrier{"h2": carriers["h2"]}

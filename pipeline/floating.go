@@ -97,7 +97,7 @@ func (b *floatingBuilder) leaves(t Target) {
 		b.goTo(table, priority, m, TableNextHop, a...)
 	} else {
 		// That it was the endpoint that began is remembered.
-		b.add(table, priority, m, begin(uint16(t.At.Zone), openflow.NAT{}))
+		b.add(table, priority, m, begin(uint16(t.At.Zone)))
 		b.goTo(TableTracked, priority, m, TableNextHop, a...)
 	}
 	if b.Here {

@@ -1,190 +1,14 @@
 package pipeline
 
 import (
+	"cmp"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/dovetail-sdn/dovetail/openflow"
 	"github.com/dovetail-sdn/dovetail/topology"
 )
-
-// GroupKind says what a group does for a lane of a gateway.
-type GroupKind uint32
-
-// The kinds of group. Each is there once for each lane; what it has depends on the host.
-const (
-	// GroupLeave sends a packet for the outside to the host that carries the lane now,
-	// with the VNI of reg0.
-	GroupLeave GroupKind = iota
-	// GroupGate lets a question for an address of the lane's, and what shows where the lane
-	// is, on to enter where the lane is.
-	GroupGate
-	// GroupTurn has a packet for the lane's MAC enter where the lane is, and sends it to
-	// the wire elsewhere.
-	GroupTurn
-	// GroupAsk asks the next host of the lane whose a packet is.
-	GroupAsk
-	// GroupCarry has what another host sent here leave here, unless a host before this
-	// one lives: two would show the lane's MAC outside, only because one of those that
-	// use the gateway does not see what its hosts see.
-	GroupCarry
-)
-
-// GroupID is the number of a group.
-func GroupID(g *topology.Gateway, lane int, kind GroupKind) uint32 {
-	return g.Allocated.ID<<6 | uint32(lane)<<3 | uint32(kind)
-}
-
-func toGroup(g *topology.Gateway, lane int, kind GroupKind) openflow.Action {
-	return openflow.ToGroup{ID: GroupID(g, lane, kind)}
-}
-
-// Carrier is a host of a gateway as another host sees it.
-type Carrier struct {
-	Name string
-	VTEP netip.Addr
-	// Link is the port of the tunnel to it whose liveness groups watch.
-	Link uint32
-}
-
-// linkVNI is the key of the tunnels whose liveness shows that of gateway hosts, in
-// the direction back.
-const linkVNI = topology.MaxVNI + 1
-
-// reflectGroup is the group that shows that a gateway host lives, while that host hears
-// another one. The groups of gateways have numbers from 64 on.
-const reflectGroup = 1
-
-// GatewayGroups are the groups of a gateway on a host. carriers are the hosts of the
-// gateway, of each lane in its order; one without VTEP is not used. self is the
-// host's own name. heard are the ports of its links: while all of them are down the host
-// is cut off, and carries nothing; without any it carries its lanes whatever happens.
-func GatewayGroups(g *topology.Gateway, carriers map[string]Carrier, self string, heard []uint32) []openflow.Group {
-	var groups []openflow.Group
-	for lane := range g.Allocated.Lanes {
-		var order []Carrier
-		for _, name := range g.Order(lane) {
-			if c := carriers[name]; c.VTEP.IsValid() {
-				order = append(order, c)
-			}
-		}
-		l := laneGroups{g, lane, order, self, heard}
-		groups = append(groups, l.leave())
-		if l.carries() {
-			groups = append(groups, l.gate(), l.turn(), l.ask(), l.carry())
-		}
-	}
-	return groups
-}
-
-type laneGroups struct {
-	g     *topology.Gateway
-	lane  int
-	order []Carrier
-	self  string
-	heard []uint32
-}
-
-func (l laneGroups) group(kind GroupKind, buckets []openflow.Bucket) openflow.Group {
-	return openflow.Group{ID: GroupID(l.g, l.lane, kind), Type: openflow.GroupFastFailover, Buckets: buckets}
-}
-
-func (l laneGroups) carries() bool {
-	for _, c := range l.order {
-		if c.Name == l.self {
-			return true
-		}
-	}
-	return false
-}
-
-// alive is a bucket that is used while a port is up. The tunnel port always is.
-func alive(port uint32, a ...openflow.Action) openflow.Bucket {
-	return openflow.Bucket{WatchPort: port, Actions: a}
-}
-
-func always(a ...openflow.Action) openflow.Bucket { return alive(TunnelPort, a...) }
-
-// whileHeard has a packet do something while the host hears another one.
-func whileHeard(heard []uint32, a ...openflow.Action) []openflow.Bucket {
-	if len(heard) == 0 {
-		return []openflow.Bucket{always(a...)}
-	}
-	var buckets []openflow.Bucket
-	for _, link := range heard {
-		buckets = append(buckets, alive(link, a...))
-	}
-	return buckets
-}
-
-func (l laneGroups) leave() openflow.Group {
-	var buckets []openflow.Bucket
-	for _, c := range l.order {
-		if c.Name == l.self {
-			return l.group(GroupLeave, append(buckets, l.here(openflow.Resubmit{Table: TableLeave})...))
-		}
-		buckets = append(buckets, alive(c.Link, c.send()...))
-	}
-	if len(l.order) > 0 {
-		// Until the first tunnel has shown that it lives.
-		buckets = append(buckets, always(l.order[0].send()...))
-	}
-	return l.group(GroupLeave, buckets)
-}
-
-// send is the way through the tunnel with the VNI of reg0.
-func (c Carrier) send() []openflow.Action {
-	return actions(openflow.Move{Src: RegNetwork, Dst: openflow.TunID, NBits: 24}, set(tunDst(c.VTEP)), openflow.Output{Port: TunnelPort})
-}
-
-// before has the packet do something else while one of the hosts before this one lives.
-func (l laneGroups) before(otherwise ...openflow.Action) (buckets []openflow.Bucket) {
-	for _, c := range l.order {
-		if c.Name == l.self {
-			break
-		}
-		buckets = append(buckets, alive(c.Link, otherwise...))
-	}
-	return buckets
-}
-
-// here is what follows when no host before this one lives.
-func (l laneGroups) here(a ...openflow.Action) []openflow.Bucket { return whileHeard(l.heard, a...) }
-
-func (l laneGroups) gate() openflow.Group {
-	return l.group(GroupGate, append(l.before(), l.here(openflow.Resubmit{Table: TableEnter})...))
-}
-
-func (l laneGroups) turn() openflow.Group {
-	buckets := append(l.before(openflow.Resubmit{Table: TableWire}), l.here(openflow.Resubmit{Table: TableOutside})...)
-	if len(l.heard) > 0 {
-		// Who is cut off inside may find the lane by the wire.
-		buckets = append(buckets, always(openflow.Resubmit{Table: TableWire}))
-	}
-	return l.group(GroupTurn, buckets)
-}
-
-func (l laneGroups) carry() openflow.Group {
-	var buckets []openflow.Bucket
-	for _, c := range l.order {
-		if c.Name == l.self {
-			break
-		}
-		buckets = append(buckets, alive(c.Link, append(actions(set(openflow.EthSrc.MAC(detourMAC))), c.send()...)...))
-	}
-	return l.group(GroupCarry, append(buckets, always(openflow.Resubmit{Table: TableLeave})))
-}
-
-func (l laneGroups) ask() openflow.Group {
-	var buckets []openflow.Bucket
-	for _, c := range l.order {
-		if c.Name != l.self {
-			buckets = append(buckets, alive(c.Link, set(openflow.TunID.Uint(linkVNI)), set(tunDst(c.VTEP)), openflow.Output{Port: TunnelPort}))
-		}
-	}
-	// Nobody is left to ask.
-	buckets = append(buckets, always(raise(FlagAsked), openflow.Resubmit{Table: TableReturn}))
-	return l.group(GroupAsk, buckets)
-}
 
 // Gateway is a gateway as all its hosts see it: what is for its lanes' MACs and addresses.
 func Gateway(g *topology.Gateway, x *topology.ExternalNetwork) []openflow.Flow {
@@ -273,62 +97,122 @@ type LaneHere struct {
 
 // GatewayHost is what a host has that carries gateways: it shows that it lives to
 // whoever watches it, shows where lanes are, and takes in what other hosts of the
-// same gateways ask. peers are the ports of the tunnels to those. guarded says that it
-// lives for others only while it hears another host: it has ReflectWhileHeard then.
-func GatewayHost(lanes []LaneHere, peers []uint32, guarded bool) []openflow.Flow {
+// same gateways ask and pass on. peers are those hosts. guarded says that it lives for
+// others only while it hears one. It has HostGroups, too.
+func GatewayHost(lanes []LaneHere, peers map[string]Carrier, self string, guarded bool) []openflow.Flow {
 	var b builder
-	if guarded {
-		b.reflect(openflow.ToGroup{ID: reflectGroup})
-	} else {
-		b.reflect(sendBack()...)
-	}
-	var tick []openflow.Action
+	list := sorted(peers)
+	b.shows(list, guarded)
+	var ticks []openflow.Action
 	for _, l := range lanes {
 		number := uint64(ExternalNumber(l.External))
-		mac := l.Gateway.Allocated.Lanes[l.Lane].MAC
-		tick = append(tick, set(RegNetwork.Uint(number)), set(openflow.EthSrc.MAC(mac)), set(openflow.EthDst.MAC(broadcast)),
-			raise(FlagTick), toGroup(l.Gateway, l.Lane, GroupGate))
-		for _, p := range peers {
-			b.goTo(TableClassify, 100, match(inPort(p), openflow.EthDst.MAC(mac)), TableEnter,
-				append(actions(set(RegNetwork.Uint(number)), set(RegExternal.Uint(number)), raise(FlagAsked)), sources(l.Gateway.Allocated.Lanes[l.Lane])...)...)
+		lane := l.Gateway.Allocated.Lanes[l.Lane]
+		ticks = append(ticks, l.ticks(peers, self)...)
+		for _, p := range list {
+			b.goTo(TableClassify, 100, match(inPort(p.Link), openflow.EthDst.MAC(lane.MAC)), TableEnter,
+				append(actions(set(RegNetwork.Uint(number)), set(RegExternal.Uint(number)), raise(FlagAsked)), sources(lane)...)...)
 		}
 	}
-	b.add(TableClassify, 100, match(inPort(TickPort)), tick...)
-	b.goTo(TableClassify, 106, match(inPort(TunnelPort), openflow.EthSrc.MAC(detourMAC)), TableLeave,
+	b.add(TableClassify, 100, match(inPort(TickPort)), ticks...)
+	b.goTo(TableClassify, 106, match(inPort(TunnelPort), openflow.EthSrc.MAC(passedOnMAC)), TableLeave,
 		openflow.Move{Src: openflow.TunID, Dst: RegNetwork, NBits: 24}, clearInPort())
 	return b.flows
+}
+
+// ticks are a lane's. One goes to its own MAC, in any case: it ends in the bridge to the
+// outside, which learns that the lane is on this side, so that nothing is lost there if
+// the lane comes. One to everybody shows switches outside where the lane is, while any
+// of its hosts is missing. It is not sent while all are there: a host that has just
+// stepped back takes in what still comes to it, and its bridge has to let that pass.
+func (l LaneHere) ticks(peers map[string]Carrier, self string) []openflow.Action {
+	mac := l.Gateway.Allocated.Lanes[l.Lane].MAC
+	a := actions(set(RegNetwork.Uint(uint64(ExternalNumber(l.External)))), set(openflow.EthSrc.MAC(mac)), set(openflow.EthDst.MAC(mac)),
+		openflow.ToGroup{ID: wireGroup}, set(openflow.EthDst.MAC(broadcast)))
+	order := l.Gateway.Order(l.Lane)
+	var others []openflow.Action
+	for _, name := range order {
+		if p := peers[name]; p.VTEP.IsValid() {
+			others = append(others, openflow.ToGroup{ID: missingGroups | p.Link})
+		}
+	}
+	if order[0] != self || len(others) == 0 {
+		return append(a, toGroup(l.Gateway, l.Lane, GroupTick))
+	}
+	return append(a, others...)
+}
+
+func sorted(peers map[string]Carrier) []Carrier {
+	return slices.SortedFunc(maps.Values(peers), func(a, b Carrier) int { return cmp.Compare(a.Link, b.Link) })
+}
+
+// shows has a gateway host show that it lives: to the other hosts of its gateways first,
+// whose presence it knows, and then to everybody else.
+func (b *builder) shows(peers []Carrier, guarded bool) {
+	if len(peers) == 0 {
+		b.reflect(match(openflow.TunID.Uint(ProbeVNI)), sendBack(linkBackVNI)...)
+		return
+	}
+	present := sendBack(presenceBackVNI)
+	if guarded {
+		present = actions(openflow.ToGroup{ID: presenceGroup})
+	}
+	for _, p := range peers {
+		b.reflect(match(openflow.TunID.Uint(presenceVNI), tunSrc(p.VTEP)), present...)
+		b.reflect(match(openflow.TunID.Uint(sightVNI), tunSrc(p.VTEP)), openflow.ToGroup{ID: sightGroups | p.Link})
+	}
+	b.reflect(match(openflow.TunID.Uint(ProbeVNI)), openflow.ToGroup{ID: readyGroup})
 }
 
 // Witness is what a host has that carries no gateway: by it, gateway hosts know that
 // they are not cut off.
 func Witness() []openflow.Flow {
 	var b builder
-	b.reflect(sendBack()...)
+	b.reflect(match(openflow.TunID.Uint(ProbeVNI)), sendBack(linkBackVNI)...)
 	return b.flows
 }
 
-// ReflectWhileHeard is the group by which a gateway host shows that it lives, while one
-// of its links is up. Whoever sees it live can be sure that its lanes' gates are open.
-func ReflectWhileHeard(heard []uint32) openflow.Group {
-	return openflow.Group{ID: reflectGroup, Type: openflow.GroupFastFailover, Buckets: whileHeard(heard, sendBack()...)}
+// HostGroups are the groups of a gateway host that belong to no gateway. By them it shows
+// other hosts of its gateways that it is there, while one of the tunnels heard is up;
+// without any, whatever happens. Everybody else sees it alive once the one of them that
+// may stand in for it knows that.
+func HostGroups(peers map[string]Carrier, heard []uint32) []openflow.Group {
+	var groups []openflow.Group
+	group := func(id uint32, buckets ...openflow.Bucket) {
+		groups = append(groups, openflow.Group{ID: id, Type: openflow.GroupFastFailover, Buckets: buckets})
+	}
+	list := sorted(peers)
+	// What a group does to a packet does not last, such as the tag of a VLAN.
+	group(wireGroup, always(openflow.Resubmit{Table: TableWire}))
+	if len(heard) > 0 {
+		group(presenceGroup, whileHeard(heard, sendBack(presenceBackVNI)...)...)
+	}
+	if len(list) > 0 {
+		back := sendBack(linkBackVNI)
+		group(readyGroup, append(onceSeen(list, back, nothing), whileHeard(heard, back...)...)...)
+	}
+	for _, p := range list {
+		group(sightGroups|p.Link, alive(p.Presence, sendBack(sightBackVNI)...))
+		group(missingGroups|p.Link, append([]openflow.Bucket{alive(p.Presence)}, whileHeard(heard, openflow.Resubmit{Table: TableWire})...)...)
+	}
+	return groups
 }
 
 // reflect is for packets of BFD, by which another host watches this one.
-func (b *builder) reflect(a ...openflow.Action) {
+func (b *builder) reflect(from openflow.Match, a ...openflow.Action) {
 	for _, eth := range []uint64{ethIPv4, ethIPv6} {
-		b.add(TableClassify, 115, match(inPort(TunnelPort), openflow.TunID.Uint(ProbeVNI), ethType(eth), openflow.IPProto.Uint(protoUDP), openflow.UDPDst.Uint(bfdPort)), a...)
+		b.add(TableClassify, 115, with(from, inPort(TunnelPort), ethType(eth), openflow.IPProto.Uint(protoUDP), openflow.UDPDst.Uint(bfdPort)), a...)
 	}
 }
 
-// detourMAC is the source of packets that a gateway host has passed on to another one,
+// passedOnMAC is the source of packets that a gateway host has passed on to another one,
 // where they leave in any case: they would go round for ever if two hosts took each
 // other for the first.
-var detourMAC = [6]byte{0x0e, 0x64, 0x76, 0, 0, 2}
+var passedOnMAC = [6]byte{0x0e, 0x64, 0x76, 0, 0, 2}
 
-// sendBack returns a packet to who sent it, so that its session with itself is up
-// while packets pass here.
-func sendBack() []openflow.Action {
-	return actions(set(openflow.TunID.Uint(linkVNI)), copyField(openflow.TunIPv4Src, openflow.TunIPv4Dst),
+// sendBack returns a packet under another key to who sent it, so that its session with
+// itself is up while packets pass here.
+func sendBack(vni uint64) []openflow.Action {
+	return actions(set(openflow.TunID.Uint(vni)), copyField(openflow.TunIPv4Src, openflow.TunIPv4Dst),
 		copyField(openflow.TunIPv6Src, openflow.TunIPv6Dst), openflow.Output{Port: openflow.PortInPort})
 }
 

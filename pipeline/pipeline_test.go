@@ -61,7 +61,10 @@ func TestFragmentsAreGolden(t *testing.T) {
 		b.WriteString("\n")
 	}
 	b.WriteString("# a witness\n" + strings.Join(sealed(t, fragment{"Host h3", Witness()}), "\n") + "\n\n")
-	b.WriteString("# group of Host h1\n" + ReflectWhileHeard(exampleLinks["h1"]).String() + "\n")
+	b.WriteString("# groups of Host h1\n")
+	for _, g := range HostGroups(examplePeers, exampleLinks["h1"]) {
+		b.WriteString(g.String() + "\n")
+	}
 	golden(t, filepath.Join("testdata", "fragments.txt"), b.String())
 }
 
@@ -129,7 +132,9 @@ func exampleSwitch(t *testing.T) *ovstest.Host {
 		"--", "add-port", "br-int", "vx", "--", "set", "interface", "vx", "type=vxlan", "ofport_request=1", "options:key=flow", "options:remote_ip=flow",
 		"--", "add-port", "br-int", "patch", "--", "set", "interface", "patch", "type=dummy", "ofport_request=61000",
 		"--", "add-port", "br-int", "link2", "--", "set", "interface", "link2", "type=dummy", "ofport_request=50002",
+		"--", "add-port", "br-int", "presence2", "--", "set", "interface", "presence2", "type=dummy", "ofport_request=30002",
 		"--", "add-port", "br-int", "link3", "--", "set", "interface", "link3", "type=dummy", "ofport_request=50003",
+		"--", "add-port", "br-int", "sight2", "--", "set", "interface", "sight2", "type=dummy", "ofport_request=40002",
 		"--", "add-port", "br-int", "tick", "--", "set", "interface", "tick", "type=dummy", "ofport_request=63000",
 		"--", "add-port", "br-int", "p10", "--", "set", "interface", "p10", "type=dummy", "ofport_request=10")
 	waitOFPort(t, h, "p10", "10")

@@ -44,7 +44,7 @@ const (
 	FlagLarge = 3
 	// FlagAnswer: it asks for an address of ours.
 	FlagAnswer = 4
-	// FlagTick: it is sent only to show where a lane is.
+	// FlagTick: it leaves from where the lane is.
 	FlagTick = 5
 	// FlagAsked: another host of the gateway could not tell whose it is.
 	FlagAsked = 6

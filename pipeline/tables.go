@@ -88,7 +88,7 @@ func Tables() []Table {
 		},
 		{
 			TableReturn, "return",
-			"What connection tracking says of a packet from outside. One outside the TCP window is let in all the same where its connection is known by its ct_mark: the host may have missed some of it while another one carried the lane. One of a connection that is not known here may be known on another host of the gateway, which is asked; what nobody knows is dropped, and TCP is reset.",
+			"What connection tracking says of a packet from outside. One outside the TCP window is let in all the same where its connection is known: the host may have missed some of it while another one carried the lane. One of a connection that is not known here may be known on another host of the gateway, which is asked; what nobody knows is dropped, and TCP is reset.",
 			append(f(openflow.CTZone, openflow.Reg2, openflow.CTState, openflow.CTMark, openflow.EthType, openflow.IPv4Src, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto), ports...),
 			to(TableArrive, TableRoute),
 			"drop",

@@ -26,7 +26,7 @@ const (
 	toAll   = "dl_dst=ff:ff:ff:ff:ff:ff,"
 	// From outside, and through the tunnel on the way there.
 	inExt   = "in_port=61000,dl_vlan=100,dl_src=02:00:00:00:09:01,"
-	inLink  = "in_port=50002,tun_id=16777215,tun_src=192.0.2.2,tun_dst=192.0.2.1,dl_src=02:00:00:00:09:01,"
+	inLink  = "in_port=50002,tun_id=16777211,tun_src=192.0.2.2,tun_dst=192.0.2.1,dl_src=02:00:00:00:09:01,"
 	toLane  = "dl_dst=0e:00:00:00:00:01,"
 	toFIP   = "dl_dst=02:39:e1:05:4e:0b,"
 	leaving = "in_port=1,tun_id=5000,tun_src=192.0.2.2,tun_dst=192.0.2.1,"
@@ -111,9 +111,9 @@ func TestTraces(t *testing.T) {
 		{"echo to a lane", inExt + toLane + "icmp,nw_src=203.0.113.1,nw_dst=203.0.113.2,icmp_type=8,icmp_code=0,nw_ttl=1", []string{"set_field:0->icmp_type", "output:61000"}, nil},
 		{"echo6 to a lane", inExt + toLane + "icmp6,ipv6_src=2001:db8:f::1,ipv6_dst=2001:db8:f::2,icmpv6_type=128,icmpv6_code=0,nw_ttl=64", []string{"set_field:129->icmpv6_type", "output:61000"}, nil},
 		{"source NAT", leaving + "tcp,nw_src=10.0.0.11,nw_dst=198.51.100.1,nw_ttl=63",
-			[]string{"ct(commit,table=44,zone=7,nat(src=203.0.113.10),exec(set_field:0x1->ct_mark))", "set_field:0e:00:00:00:00:01->eth_src", "output:61000"}, nil},
+			[]string{"ct(commit,table=44,zone=7,nat(src=203.0.113.10))", "set_field:0e:00:00:00:00:01->eth_src", "output:61000"}, nil},
 		{"source NAT, an answer", "trk,est " + inExt + toLane + "tcp,nw_src=198.51.100.1,nw_dst=203.0.113.10,nw_ttl=64", []string{"ct(table=6,zone=7,nat)", " 7. reg1=0x1, priority 100", "7. reg1=0x1, priority 100"}, nil},
-		{"source NAT, not known here", "trk,new " + inExt + toLane + "tcp,nw_src=198.51.100.1,nw_dst=203.0.113.10,nw_ttl=64", []string{"set_field:0xffffff->tun_id", toTunnel}, nil},
+		{"source NAT, not known here", "trk,new " + inExt + toLane + "tcp,nw_src=198.51.100.1,nw_dst=203.0.113.10,nw_ttl=64", []string{"set_field:0xfffffb->tun_id", toTunnel}, nil},
 		{"source NAT, BFD that nobody asked for", "trk,new " + inExt + toLane + "udp,nw_src=203.0.113.1,nw_dst=203.0.113.10,nw_ttl=255,udp_dst=3784", []string{" 6. udp,tp_dst=3784, priority 45"}, []string{"output"}},
 		{"source NAT, known nowhere", "trk,new " + inLink + toLane + "tcp,nw_src=198.51.100.1,nw_dst=203.0.113.10,nw_ttl=64", []string{"set_field:0x5->reg15", toCtl}, []string{toTunnel}},
 		{"routed network leaves", leaving + "tcp,nw_src=10.0.1.20,nw_dst=198.51.100.1,nw_ttl=63", []string{"output:61000"}, []string{"ct("}},

@@ -16,8 +16,8 @@ const (
 	MaxStaticRoutes     = 1024 // of a router
 	MaxAddresses        = 16   // of an endpoint
 	MaxAllowedAddresses = 64   // of an endpoint
-	// MaxVNI leaves out the highest one, by which hosts watch gateways.
-	MaxVNI = 1<<24 - 2
+	// MaxVNI leaves out the highest five, by which hosts watch gateways.
+	MaxVNI = 1<<24 - 6
 )
 
 // Validate says whether an object can be right by itself, whatever else exists.

@@ -83,8 +83,8 @@ func TestValidate(t *testing.T) {
 
 		{networkDoc(""), ""},
 		{networkDoc("vni: 1"), ""},
-		{networkDoc("vni: 16777214"), ""},
-		{networkDoc("vni: 16777215"), "spec.vni"},
+		{networkDoc("vni: 16777210"), ""},
+		{networkDoc("vni: 16777211"), "spec.vni"},
 		{networkDoc("mtu: 576"), ""},
 		{networkDoc("mtu: 575"), "spec.mtu"},
 		{networkDoc("mtu: 9001"), "spec.mtu"},

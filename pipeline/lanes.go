@@ -1,0 +1,237 @@
+package pipeline
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// GroupKind says what a group does for a lane of a gateway.
+type GroupKind uint32
+
+// The kinds of group. Each is there once for each lane; what it has depends on the host.
+const (
+	// GroupLeave sends a packet for the outside to the host that carries the lane now,
+	// with the VNI of reg0.
+	GroupLeave GroupKind = iota
+	// GroupGate lets a question for an address of the lane's, and what shows where the lane
+	// is, on to enter where the lane is.
+	GroupGate
+	// GroupTurn has a packet for the lane's MAC enter where the lane is, and sends it to
+	// the wire elsewhere.
+	GroupTurn
+	// GroupAsk asks the next host of the lane whose a packet is.
+	GroupAsk
+	// GroupCarry has what another host sent here leave here, unless one of the gateway's
+	// hosts is there to carry it: one of those that use the gateway may not see what its
+	// hosts see.
+	GroupCarry
+	// GroupTick has the ticks of a lane leave where it is.
+	GroupTick
+)
+
+// GroupID is the number of a group.
+func GroupID(g *topology.Gateway, lane int, kind GroupKind) uint32 {
+	return g.Allocated.ID<<6 | uint32(lane)<<3 | uint32(kind)
+}
+
+func toGroup(g *topology.Gateway, lane int, kind GroupKind) openflow.Action {
+	return openflow.ToGroup{ID: GroupID(g, lane, kind)}
+}
+
+// Carrier is a host of a gateway as another host sees it.
+type Carrier struct {
+	Name string
+	VTEP netip.Addr
+	// Link is the port of the tunnel that is up while the host would carry its lanes. The
+	// hosts of a gateway have two more to each other: Presence is up while the other one
+	// is not cut off, and Sight while it knows that of this one.
+	Link, Presence, Sight uint32
+}
+
+// Keys of tunnels whose liveness shows something, and of their packets in the direction
+// back; no network has them. Links ask under ProbeVNI.
+const (
+	linkBackVNI = topology.MaxVNI + 1 + iota
+	presenceVNI
+	presenceBackVNI
+	sightVNI
+	sightBackVNI
+)
+
+// Groups of gateway hosts that belong to no gateway. Those of gateways have numbers from
+// 64 on.
+const (
+	presenceGroup = 1       // shows that the host is not cut off
+	readyGroup    = 2       // shows that the host would carry its lanes
+	wireGroup     = 3       // sends a copy to the wire
+	sightGroups   = 1 << 30 // with the port of a link: shows a host that this one knows its presence
+	missingGroups = 2 << 30 // with the port of a link: does something while that host is missing
+)
+
+// GatewayGroups are the groups of a gateway on a host. carriers are the hosts of the
+// gateway, of each lane in its order; one without VTEP is not used. self is the
+// host's own name. heard are the ports of its links: while all of them are down the host
+// is cut off, and carries nothing; without any it carries its lanes whatever happens.
+func GatewayGroups(g *topology.Gateway, carriers map[string]Carrier, self string, heard []uint32) []openflow.Group {
+	var groups []openflow.Group
+	for lane := range g.Allocated.Lanes {
+		var order []Carrier
+		for _, name := range g.Order(lane) {
+			if c := carriers[name]; c.VTEP.IsValid() {
+				order = append(order, c)
+			}
+		}
+		l := laneGroups{g, lane, order, self, heard}
+		groups = append(groups, l.leave())
+		if l.carries() {
+			groups = append(groups, l.gate(), l.turn(), l.ask(), l.carry(), l.tick())
+		}
+	}
+	return groups
+}
+
+type laneGroups struct {
+	g     *topology.Gateway
+	lane  int
+	order []Carrier
+	self  string
+	heard []uint32
+}
+
+func (l laneGroups) group(kind GroupKind, buckets []openflow.Bucket) openflow.Group {
+	return openflow.Group{ID: GroupID(l.g, l.lane, kind), Type: openflow.GroupFastFailover, Buckets: buckets}
+}
+
+func (l laneGroups) carries() bool {
+	for _, c := range l.order {
+		if c.Name == l.self {
+			return true
+		}
+	}
+	return false
+}
+
+// alive is a bucket that is used while a port is up. The tunnel port always is.
+func alive(port uint32, a ...openflow.Action) openflow.Bucket {
+	return openflow.Bucket{WatchPort: port, Actions: a}
+}
+
+func always(a ...openflow.Action) openflow.Bucket { return alive(TunnelPort, a...) }
+
+// whileHeard has a packet do something while the host hears another one.
+func whileHeard(heard []uint32, a ...openflow.Action) []openflow.Bucket {
+	if len(heard) == 0 {
+		return []openflow.Bucket{always(a...)}
+	}
+	var buckets []openflow.Bucket
+	for _, link := range heard {
+		buckets = append(buckets, alive(link, a...))
+	}
+	return buckets
+}
+
+func (l laneGroups) leave() openflow.Group {
+	var buckets []openflow.Bucket
+	for _, c := range l.order {
+		if c.Name == l.self {
+			leave := actions(openflow.Resubmit{Table: TableLeave})
+			buckets = append(buckets, onceSeen(l.after(), leave, Carrier.send)...)
+			return l.group(GroupLeave, append(buckets, l.here(leave...)...))
+		}
+		buckets = append(buckets, alive(c.Link, c.send()...))
+	}
+	if len(l.order) > 0 {
+		// Until the first tunnel has shown that it lives.
+		buckets = append(buckets, always(l.order[0].send()...))
+	}
+	return l.group(GroupLeave, buckets)
+}
+
+// send is the way through the tunnel with the VNI of reg0.
+func (c Carrier) send() []openflow.Action {
+	return actions(openflow.Move{Src: RegNetwork, Dst: openflow.TunID, NBits: 24}, set(tunDst(c.VTEP)), openflow.Output{Port: TunnelPort})
+}
+
+// passOn is the way through the tunnel for what has to leave there.
+func (c Carrier) passOn() []openflow.Action {
+	return append(actions(set(openflow.EthSrc.MAC(passedOnMAC))), c.send()...)
+}
+
+// first is how many hosts are before this one.
+func (l laneGroups) first() int {
+	return slices.IndexFunc(l.order, func(c Carrier) bool { return c.Name == l.self })
+}
+
+// after are the hosts after this one.
+func (l laneGroups) after() []Carrier { return l.order[l.first()+1:] }
+
+// before has the packet do something else while one of the hosts before this one lives.
+func (l laneGroups) before(otherwise func(Carrier) []openflow.Action) (buckets []openflow.Bucket) {
+	for _, c := range l.order[:l.first()] {
+		buckets = append(buckets, alive(c.Link, otherwise(c)...))
+	}
+	return buckets
+}
+
+// onceSeen has a packet do something if the first of some hosts that is there knows that
+// this one is, and something else if it does not: it stands in for this one until then.
+// Two that carried a lane at the same time would have switches outside take turns between
+// them.
+func onceSeen(hosts []Carrier, a []openflow.Action, unseen func(Carrier) []openflow.Action) (buckets []openflow.Bucket) {
+	for _, c := range hosts {
+		buckets = append(buckets, alive(c.Sight, a...), alive(c.Presence, unseen(c)...))
+	}
+	return buckets
+}
+
+func nothing(Carrier) []openflow.Action { return nil }
+
+// here is what follows when no host before this one lives.
+func (l laneGroups) here(a ...openflow.Action) []openflow.Bucket { return whileHeard(l.heard, a...) }
+
+func (l laneGroups) gate() openflow.Group {
+	enter := actions(openflow.Resubmit{Table: TableEnter})
+	buckets := append(l.before(nothing), onceSeen(l.after(), enter, nothing)...)
+	return l.group(GroupGate, append(buckets, l.here(enter...)...))
+}
+
+// tick is for a lane that another host is before, or that has no other one: its ticks
+// leave while the others before it are missing. Where this host is the first, see missing.
+func (l laneGroups) tick() openflow.Group {
+	var buckets []openflow.Bucket
+	for _, c := range l.order[:l.first()] {
+		buckets = append(buckets, alive(c.Presence))
+	}
+	return l.group(GroupTick, append(buckets, l.here(openflow.Resubmit{Table: TableWire})...))
+}
+
+func (l laneGroups) turn() openflow.Group {
+	wire := actions(openflow.Resubmit{Table: TableWire})
+	buckets := append(l.before(func(Carrier) []openflow.Action { return wire }), l.here(openflow.Resubmit{Table: TableOutside})...)
+	if len(l.heard) > 0 {
+		// Who is cut off inside may find the lane by the wire.
+		buckets = append(buckets, always(wire...))
+	}
+	return l.group(GroupTurn, buckets)
+}
+
+func (l laneGroups) carry() openflow.Group {
+	leave := actions(openflow.Resubmit{Table: TableLeave})
+	buckets := append(l.before(Carrier.passOn), onceSeen(l.after(), leave, Carrier.passOn)...)
+	return l.group(GroupCarry, append(buckets, always(leave...)))
+}
+
+func (l laneGroups) ask() openflow.Group {
+	var buckets []openflow.Bucket
+	for _, c := range l.order {
+		if c.Name != l.self {
+			buckets = append(buckets, alive(c.Link, set(openflow.TunID.Uint(linkBackVNI)), set(tunDst(c.VTEP)), openflow.Output{Port: TunnelPort}))
+		}
+	}
+	// Nobody is left to ask.
+	buckets = append(buckets, always(raise(FlagAsked), openflow.Resubmit{Table: TableReturn}))
+	return l.group(GroupAsk, buckets)
+}
