@@ -216,15 +216,21 @@ func TestSetLinks(t *testing.T) {
 	}
 	for n := range 2 * correctionBurst {
 		remote := fmt.Sprintf("192.0.2.%d", n+10)
-		c.srv.SetLinks("h1", Links{Tunnels: []Tunnel{{ID: 10000, Remote: netip.MustParseAddr(remote)}, {ID: 2, Remote: netip.MustParseAddr("192.0.2.2"), Patient: true}}})
+		c.srv.SetLinks("h1", Links{Tunnels: []Tunnel{{ID: 10000, Remote: netip.MustParseAddr(remote)}, {ID: 2, Remote: netip.MustParseAddr("192.0.2.2"), Patient: true, Mutual: true}}})
 		waitVsctl(t, h, remote, "--if-exists", "get", "interface", "dv-l10000", "options:remote_ip")
 	}
 	c.untilLinks(t, "h1", LinkState{ID: 2, Known: true}, LinkState{ID: 10000, Known: true})
 	for _, q := range [][2]string{
-		{"list-ports br-int", "dv-l10000\ndv-l2\ndv-vxlan0"},
+		{"list-ports br-int", "dv-l10000\ndv-l2\ndv-p2\ndv-s2\ndv-vxlan0"},
 		{"get interface dv-l10000 ofport", "60000"},
 		{"get interface dv-l2 ofport", "50002"},
 		{"get interface dv-l2 options", "{in_key=16777211, local_ip=192.0.2.1, out_key=0, remote_ip=192.0.2.2}"},
+		{"get interface dv-p2 ofport", "30002"},
+		{"get interface dv-p2 options", "{in_key=16777213, local_ip=192.0.2.1, out_key=16777212, remote_ip=192.0.2.2}"},
+		{"get interface dv-p2 bfd", "{enable=true, min_rx=50, min_tx=50}"},
+		{"get interface dv-s2 ofport", "40002"},
+		{"get interface dv-s2 options", "{in_key=16777215, local_ip=192.0.2.1, out_key=16777214, remote_ip=192.0.2.2}"},
+		{"get interface dv-s2 bfd", "{enable=true, min_rx=50, min_tx=50, mult=5}"},
 		{"get interface dv-l10000 bfd", "{enable=true, min_rx=50, min_tx=50}"},
 		{"get interface dv-l2 bfd", "{enable=true, min_rx=50, min_tx=50, mult=5}"},
 	} {

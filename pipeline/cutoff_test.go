@@ -32,7 +32,7 @@ func TestAHostThatIsCutOffIsSilent(t *testing.T) {
 		// The peer does not know yet that it is here, and stands in for it.
 		{"up", "up", "down", []string{"link", "ARP for a lane"}, false, true},
 		{"up", "down", "down", []string{"link", "ARP for a lane"}, false, true},
-		{"down", "down", "down", []string{"presence", "sight", "link", "ARP for a lane", "to the outside"}, false, false},
+		{"down", "down", "down", []string{"tick", "presence", "sight", "link", "ARP for a lane", "to the outside"}, false, false},
 	} {
 		h.Ofctl("mod-port", "br-int", "presence2", c.presence2)
 		h.Ofctl("mod-port", "br-int", "link3", c.witness)

@@ -124,6 +124,7 @@ func exampleFragments() []fragment {
 		{"ExternalNetwork internet", ExternalLocal(internet, 61000)},
 		{"ExternalNetwork internet", Neighbour(ExternalNumber(internet), netip.MustParseAddr("203.0.113.1"), topology.MAC{2, 0, 0, 0, 9, 1})},
 		{"ExternalNetwork internet", OwnAddress(ExternalNumber(internet), web1FIP.Address, web1FIP.MAC)},
+		{"ExternalNetwork internet", OwnAddress(ExternalNumber(internet), edge.Allocated.Lanes[0].Addresses[0], edgeMAC)},
 		{"Gateway edge", Gateway(edge, internet)},
 		{"Gateway edge", GatewayHost([]LaneHere{{edge, 0, internet}}, examplePeers, "h1", true)},
 		{"FloatingIP acme/web1", FloatingIP(web1FIP)},

@@ -26,6 +26,9 @@ func Gateway(g *topology.Gateway, x *topology.ExternalNetwork) []openflow.Flow {
 		}
 		b.hear(ext, lane.MAC)
 		b.add(TableToOutside, 100, match(ext, mac), turnRound(number, toGroup(g, i, GroupTurn))...)
+		for _, eth := range []uint64{ethIPv4, ethIPv6} {
+			b.add(TableToOutside, 110, match(ext, mac, ethType(eth), openflow.IPProto.Uint(protoUDP), openflow.UDPDst.Uint(bfdPort)))
+		}
 		for _, a := range lane.Addresses {
 			b.asked(ext, a, lane.MAC, gate)
 			b.echoOutside(TableEnter, match(ext), a)
@@ -119,9 +122,9 @@ func GatewayHost(lanes []LaneHere, peers map[string]Carrier, self string, guarde
 	return b.flows
 }
 
-// ticks are a lane's. One goes to its own MAC, in any case: it ends in the bridge to the
-// outside, which learns that the lane is on this side, so that nothing is lost there if
-// the lane comes. One to everybody shows switches outside where the lane is, while any
+// ticks are a lane's. One goes to its own MAC, unless the host is cut off: it ends in the
+// bridge to the outside, which learns that the lane is on this side, so that nothing is
+// lost there if the lane comes. One to everybody shows switches outside where the lane is, while any
 // of its hosts is missing. It is not sent while all are there: a host that has just
 // stepped back takes in what still comes to it, and its bridge has to let that pass.
 func (l LaneHere) ticks(peers map[string]Carrier, self string) []openflow.Action {
@@ -182,7 +185,7 @@ func HostGroups(peers map[string]Carrier, heard []uint32) []openflow.Group {
 	}
 	list := sorted(peers)
 	// What a group does to a packet does not last, such as the tag of a VLAN.
-	group(wireGroup, always(openflow.Resubmit{Table: TableWire}))
+	group(wireGroup, whileHeard(heard, openflow.Resubmit{Table: TableWire})...)
 	if len(heard) > 0 {
 		group(presenceGroup, whileHeard(heard, sendBack(presenceBackVNI)...)...)
 	}

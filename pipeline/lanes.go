@@ -19,8 +19,8 @@ const (
 	// GroupGate lets a question for an address of the lane's, and what shows where the lane
 	// is, on to enter where the lane is.
 	GroupGate
-	// GroupTurn has a packet for the lane's MAC enter where the lane is, and sends it to
-	// the wire elsewhere.
+	// GroupTurn has what is sent here to the lane's MAC enter where the lane is. It does not
+	// go there by the wire: each gateway host's bridge takes the lane to be on its side.
 	GroupTurn
 	// GroupAsk asks the next host of the lane whose a packet is.
 	GroupAsk
@@ -66,7 +66,7 @@ const (
 const (
 	presenceGroup = 1       // shows that the host is not cut off
 	readyGroup    = 2       // shows that the host would carry its lanes
-	wireGroup     = 3       // sends a copy to the wire
+	wireGroup     = 3       // sends a copy to the wire, unless the host is cut off
 	sightGroups   = 1 << 30 // with the port of a link: shows a host that this one knows its presence
 	missingGroups = 2 << 30 // with the port of a link: does something while that host is missing
 )
@@ -160,6 +160,12 @@ func (c Carrier) passOn() []openflow.Action {
 	return append(actions(set(openflow.EthSrc.MAC(passedOnMAC))), c.send()...)
 }
 
+// ask is the way to another host of the gateway for what comes from outside; it must not
+// be BFD, which Open vSwitch there would take for a session's own.
+func (c Carrier) ask() []openflow.Action {
+	return actions(set(openflow.TunID.Uint(linkBackVNI)), set(tunDst(c.VTEP)), openflow.Output{Port: TunnelPort})
+}
+
 // first is how many hosts are before this one.
 func (l laneGroups) first() int {
 	return slices.IndexFunc(l.order, func(c Carrier) bool { return c.Name == l.self })
@@ -209,11 +215,12 @@ func (l laneGroups) tick() openflow.Group {
 }
 
 func (l laneGroups) turn() openflow.Group {
-	wire := actions(openflow.Resubmit{Table: TableWire})
-	buckets := append(l.before(func(Carrier) []openflow.Action { return wire }), l.here(openflow.Resubmit{Table: TableOutside})...)
+	outside := actions(openflow.Resubmit{Table: TableOutside})
+	buckets := append(l.before(Carrier.ask), onceSeen(l.after(), outside, Carrier.ask)...)
+	buckets = append(buckets, l.here(outside...)...)
 	if len(l.heard) > 0 {
 		// Who is cut off inside may find the lane by the wire.
-		buckets = append(buckets, always(wire...))
+		buckets = append(buckets, always(openflow.Resubmit{Table: TableWire}))
 	}
 	return l.group(GroupTurn, buckets)
 }
@@ -228,7 +235,7 @@ func (l laneGroups) ask() openflow.Group {
 	var buckets []openflow.Bucket
 	for _, c := range l.order {
 		if c.Name != l.self {
-			buckets = append(buckets, alive(c.Link, set(openflow.TunID.Uint(linkBackVNI)), set(tunDst(c.VTEP)), openflow.Output{Port: TunnelPort}))
+			buckets = append(buckets, alive(c.Link, c.ask()...))
 		}
 	}
 	// Nobody is left to ask.

@@ -209,8 +209,8 @@ func Tables() []Table {
 		},
 		{
 			TableToOutside, "to-outside",
-			"A packet for a MAC outside that is on this very host turns round; others go on to the wire.",
-			f(openflow.Reg0, openflow.EthDst),
+			"A packet for a MAC outside that is on this very host turns round, one for a lane goes where the lane is; others go on to the wire. Nobody may send BFD to a lane, which goes through tunnels that have BFD of their own.",
+			f(openflow.Reg0, openflow.EthDst, openflow.EthType, openflow.IPProto, openflow.UDPDst),
 			to(TableOutside, TableWire),
 			"goto wire",
 		},

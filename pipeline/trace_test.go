@@ -131,6 +131,8 @@ func TestTraces(t *testing.T) {
 		{"a port, what answers its endpoint", "trk,est " + inExt + toLane + "tcp,nw_src=198.18.0.1,nw_dst=203.0.113.21,tcp_dst=5432,nw_ttl=64", []string{" 6. ct_state=+est+trk,reg2=0x80/0x80, priority 150", "nw_dst=10.0.1.20"}, nil},
 		{"a port from where it may", inExt + toLane + "tcp,nw_src=198.51.100.1,nw_dst=203.0.113.21,tcp_dst=5432,nw_ttl=64", []string{"set_field:5433->tcp_dst", "set_field:02:00:00:00:01:20->eth_dst", toTunnel}, []string{"ct("}},
 		{"an untagged frame from outside", "in_port=61000,dl_src=02:00:00:00:09:01," + toLane + "icmp,nw_src=203.0.113.1,nw_dst=203.0.113.2,icmp_type=8,icmp_code=0", nil, []string{"output"}},
+		{"from a floating IP here to one at the gateway", web1Out + toGW + "tcp,nw_src=10.0.0.10,nw_dst=203.0.113.2,nw_ttl=64", []string{"dl_dst=0e:00:00:00:00:01", " 2. "}, []string{"output:61000"}},
+		{"BFD to a lane", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=203.0.113.2,udp_dst=3784,nw_ttl=64", []string{"54. udp,reg0=0x1000001,dl_dst=0e:00:00:00:00:01,tp_dst=3784, priority 110"}, []string{"output"}},
 		{"tick", "in_port=63000,dl_src=02:00:00:00:00:99,dl_dst=01:80:c2:00:00:30,dl_type=0x8902", []string{"set_field:0e:00:00:00:00:01->eth_src", "output:61000"}, nil},
 		{"tunnel probe", "in_port=1,tun_id=0,tun_src=192.0.2.2,tun_dst=192.0.2.1,dl_type=0x88b5", []string{toCtl}, nil},
 	}
