@@ -126,7 +126,7 @@ func (c *Controller) compileGroups(h *host, g *gateway, heard []uint32) {
 // carrier is a gateway host as others see it.
 func (h *host) carrier() pipeline.Carrier {
 	id := h.spec.Allocated.ID
-	return pipeline.Carrier{Name: h.key.Name, VTEP: h.vtep(), Link: ovsdb.LinkOFPort(id), Presence: ovsdb.PresenceOFPort(id), Sight: ovsdb.SightOFPort(id)}
+	return pipeline.Carrier{Name: h.key.Name, VTEP: h.vtep(), Link: ovsdb.LinkOFPort(id), Presence: ovsdb.PresenceOFPort(id), StandIn: ovsdb.StandInOFPort(id)}
 }
 
 func (c *Controller) encodeGroups(o *object, groups ...openflow.Group) []openflow.Entry {
@@ -180,11 +180,11 @@ func (c *Controller) show(h *host, lanes []pipeline.LaneHere, peers map[*host]bo
 		}
 		return a.Lane - b.Lane
 	})
-	others := map[string]pipeline.Carrier{}
-	for k := range peers {
-		others[k.key.Name] = k.carrier()
+	var others []pipeline.Carrier
+	for _, k := range slices.SortedFunc(maps.Keys(peers), byNumber) {
+		others = append(others, k.carrier())
 	}
-	entries := c.seal(owner, pipeline.GatewayHost(lanes, others, h.key.Name, len(heard) > 0))
+	entries := c.seal(owner, pipeline.GatewayHost(lanes, others))
 	c.setEntries(&h.object, h.feed, owner, append(entries, c.encodeGroups(&h.object, pipeline.HostGroups(others, heard)...)...))
 }
 

@@ -26,7 +26,7 @@ type Tunnel struct {
 	// Patient links need 250 ms instead of 150 to notice a death.
 	Patient bool
 	// Mutual asks for two more ports, by which hosts of a gateway take turns: one is up
-	// while the other host is there, the other while it knows that this one is.
+	// while the other host is there, the other while it misses this one.
 	Mutual bool
 }
 
@@ -52,7 +52,7 @@ func linkName(id uint32) string { return linkPrefix + strconv.FormatUint(uint64(
 
 func presenceName(id uint32) string { return presencePrefix + strconv.FormatUint(uint64(id), 10) }
 
-func sightName(id uint32) string { return sightPrefix + strconv.FormatUint(uint64(id), 10) }
+func standInName(id uint32) string { return standInPrefix + strconv.FormatUint(uint64(id), 10) }
 
 // linkList is the state of the links that are wished and that the switch has
 // built, sorted by ID.

@@ -230,7 +230,7 @@ func TestSetLinks(t *testing.T) {
 		{"get interface dv-p2 bfd", "{enable=true, min_rx=50, min_tx=50}"},
 		{"get interface dv-s2 ofport", "40002"},
 		{"get interface dv-s2 options", "{in_key=16777215, local_ip=192.0.2.1, out_key=16777214, remote_ip=192.0.2.2}"},
-		{"get interface dv-s2 bfd", "{enable=true, min_rx=50, min_tx=50, mult=5}"},
+		{"get interface dv-s2 bfd", "{enable=true, min_rx=50, min_tx=50}"},
 		{"get interface dv-l10000 bfd", "{enable=true, min_rx=50, min_tx=50}"},
 		{"get interface dv-l2 bfd", "{enable=true, min_rx=50, min_tx=50, mult=5}"},
 	} {

@@ -12,7 +12,7 @@ const (
 
 	tickSourceOFPort    = 63001 // its peer, which has CFM
 	firstPresenceOFPort = 30000
-	firstSightOFPort    = 40000
+	firstStandInOFPort  = 40000
 	firstLinkOFPort     = 50000
 	maxLinkID           = 10000
 	firstPatchOFPort    = 61000
@@ -23,11 +23,11 @@ const (
 // number, 1 to 10000.
 func LinkOFPort(id uint32) uint32 { return firstLinkOFPort + id }
 
-// PresenceOFPort and SightOFPort are those of Tunnel.Mutual.
+// PresenceOFPort and StandInOFPort are those of Tunnel.Mutual.
 func PresenceOFPort(id uint32) uint32 { return firstPresenceOFPort + id }
 
-// SightOFPort is as PresenceOFPort.
-func SightOFPort(id uint32) uint32 { return firstSightOFPort + id }
+// StandInOFPort is as PresenceOFPort.
+func StandInOFPort(id uint32) uint32 { return firstStandInOFPort + id }
 
 // PatchOFPorts returns the OpenFlow port numbers of the patch ports on br-int by
 // physical network, as HostInfo.BridgeMappings has them: 61000 to 62999, by the

@@ -5,7 +5,7 @@ import "net/netip"
 const (
 	linkPrefix     = namePrefix + "l"
 	presencePrefix = namePrefix + "p"
-	sightPrefix    = namePrefix + "s"
+	standInPrefix  = namePrefix + "s"
 	tickSource     = namePrefix + "tick0" // has CFM, and sends
 	tickInput      = namePrefix + "tick1"
 
@@ -16,8 +16,8 @@ const (
 	linkBackVNI     = "16777211"
 	presenceVNI     = "16777212"
 	presenceBackVNI = "16777213"
-	sightVNI        = "16777214"
-	sightBackVNI    = "16777215"
+	standInVNI      = "16777214"
+	standInBackVNI  = "16777215"
 )
 
 // planLinks makes the links to gateway hosts. Their BFD sessions are with
@@ -41,8 +41,7 @@ func (p *planner) planLinks() {
 		p.ensureLink(t, linkName(t.ID), LinkOFPort(t.ID), linkVNI, linkBackVNI, patience)
 		if t.Mutual {
 			p.ensureLink(t, presenceName(t.ID), PresenceOFPort(t.ID), presenceVNI, presenceBackVNI, "")
-			// Who is not there says more than what it knows, and has to be noticed first.
-			p.ensureLink(t, sightName(t.ID), SightOFPort(t.ID), sightVNI, sightBackVNI, patient)
+			p.ensureLink(t, standInName(t.ID), StandInOFPort(t.ID), standInVNI, standInBackVNI, "")
 		}
 	}
 }

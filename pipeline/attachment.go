@@ -193,6 +193,8 @@ func AtGateway(a *Attachment) []openflow.Flow {
 	b.index, b.at = a.lane()
 	b.add(TableClassify, 105, match(inPort(TunnelPort), openflow.TunID.Uint(uint64(a.At.VNI))),
 		set(network(a.At.VNI)), clearInPort(), toGroup(a.Gateway, b.index, GroupCarry))
+	b.goTo(TableClassify, 106, match(inPort(TunnelPort), openflow.TunID.Uint(uint64(a.At.VNI)), openflow.EthSrc.MAC(passedOnMAC)), TableLeave,
+		set(network(a.At.VNI)), clearInPort())
 	b.routed()
 	b.snat()
 	b.returns()

@@ -126,7 +126,7 @@ func exampleFragments() []fragment {
 		{"ExternalNetwork internet", OwnAddress(ExternalNumber(internet), web1FIP.Address, web1FIP.MAC)},
 		{"ExternalNetwork internet", OwnAddress(ExternalNumber(internet), edge.Allocated.Lanes[0].Addresses[0], edgeMAC)},
 		{"Gateway edge", Gateway(edge, internet)},
-		{"Gateway edge", GatewayHost([]LaneHere{{edge, 0, internet}}, examplePeers, "h1", true)},
+		{"Gateway edge", GatewayHost([]LaneHere{{edge, 0, internet}}, examplePeers)},
 		{"FloatingIP acme/web1", FloatingIP(web1FIP)},
 		{"FloatingIP acme/db1", FloatingIP(db1FIP)},
 		{"Gateway edge", Quotes(db1FIP.Targets[0].At.VNI, db1FIP.Targets[0].Inside)},
@@ -142,4 +142,4 @@ func exampleGroups() []openflow.Group {
 // witness.
 var exampleLinks = map[string][]uint32{"h1": {30002, 50003}, "h2": {30001, 50003}}
 
-var examplePeers = map[string]Carrier{"h2": carriers["h2"]}
+var examplePeers = []Carrier{carriers["h2"]}

@@ -1,10 +1,7 @@
 package pipeline
 
 import (
-	"cmp"
-	"maps"
 	"net/netip"
-	"slices"
 
 	"github.com/dovetail-sdn/dovetail/openflow"
 	"github.com/dovetail-sdn/dovetail/topology"
@@ -100,70 +97,37 @@ type LaneHere struct {
 
 // GatewayHost is what a host has that carries gateways: it shows that it lives to
 // whoever watches it, shows where lanes are, and takes in what other hosts of the
-// same gateways ask and pass on. peers are those hosts. guarded says that it lives for
-// others only while it hears one. It has HostGroups, too.
-func GatewayHost(lanes []LaneHere, peers map[string]Carrier, self string, guarded bool) []openflow.Flow {
+// same gateways, peers, ask. It has HostGroups, too.
+func GatewayHost(lanes []LaneHere, peers []Carrier) []openflow.Flow {
 	var b builder
-	list := sorted(peers)
-	b.shows(list, guarded)
+	for _, p := range peers {
+		b.reflect(match(openflow.TunID.Uint(presenceVNI), tunSrc(p.VTEP)), sendBack(presenceBackVNI)...)
+		b.reflect(match(openflow.TunID.Uint(standInVNI), tunSrc(p.VTEP)), openflow.ToGroup{ID: standInGroups + p.Link})
+	}
+	b.reflect(match(openflow.TunID.Uint(ProbeVNI)), openflow.ToGroup{ID: readyGroup})
 	var ticks []openflow.Action
 	for _, l := range lanes {
 		number := uint64(ExternalNumber(l.External))
 		lane := l.Gateway.Allocated.Lanes[l.Lane]
-		ticks = append(ticks, l.ticks(peers, self)...)
-		for _, p := range list {
+		ticks = append(ticks, l.ticks()...)
+		for _, p := range peers {
 			b.goTo(TableClassify, 100, match(inPort(p.Link), openflow.EthDst.MAC(lane.MAC)), TableEnter,
 				append(actions(set(RegNetwork.Uint(number)), set(RegExternal.Uint(number)), raise(FlagAsked)), sources(lane)...)...)
 		}
 	}
 	b.add(TableClassify, 100, match(inPort(TickPort)), ticks...)
-	b.goTo(TableClassify, 106, match(inPort(TunnelPort), openflow.EthSrc.MAC(passedOnMAC)), TableLeave,
-		openflow.Move{Src: openflow.TunID, Dst: RegNetwork, NBits: 24}, clearInPort())
 	return b.flows
 }
 
 // ticks are a lane's. One goes to its own MAC, unless the host is cut off: it ends in the
 // bridge to the outside, which learns that the lane is on this side, so that nothing is
-// lost there if the lane comes. One to everybody shows switches outside where the lane is, while any
-// of its hosts is missing. It is not sent while all are there: a host that has just
-// stepped back takes in what still comes to it, and its bridge has to let that pass.
-func (l LaneHere) ticks(peers map[string]Carrier, self string) []openflow.Action {
+// lost there if the lane comes. One to everybody shows switches outside where the lane
+// is, where that may not be known. It is not sent while all hosts are there: one that has
+// just stepped back takes in what still comes to it, and its bridge has to let that pass.
+func (l LaneHere) ticks() []openflow.Action {
 	mac := l.Gateway.Allocated.Lanes[l.Lane].MAC
-	a := actions(set(RegNetwork.Uint(uint64(ExternalNumber(l.External)))), set(openflow.EthSrc.MAC(mac)), set(openflow.EthDst.MAC(mac)),
-		openflow.ToGroup{ID: wireGroup}, set(openflow.EthDst.MAC(broadcast)))
-	order := l.Gateway.Order(l.Lane)
-	var others []openflow.Action
-	for _, name := range order {
-		if p := peers[name]; p.VTEP.IsValid() {
-			others = append(others, openflow.ToGroup{ID: missingGroups | p.Link})
-		}
-	}
-	if order[0] != self || len(others) == 0 {
-		return append(a, toGroup(l.Gateway, l.Lane, GroupTick))
-	}
-	return append(a, others...)
-}
-
-func sorted(peers map[string]Carrier) []Carrier {
-	return slices.SortedFunc(maps.Values(peers), func(a, b Carrier) int { return cmp.Compare(a.Link, b.Link) })
-}
-
-// shows has a gateway host show that it lives: to the other hosts of its gateways first,
-// whose presence it knows, and then to everybody else.
-func (b *builder) shows(peers []Carrier, guarded bool) {
-	if len(peers) == 0 {
-		b.reflect(match(openflow.TunID.Uint(ProbeVNI)), sendBack(linkBackVNI)...)
-		return
-	}
-	present := sendBack(presenceBackVNI)
-	if guarded {
-		present = actions(openflow.ToGroup{ID: presenceGroup})
-	}
-	for _, p := range peers {
-		b.reflect(match(openflow.TunID.Uint(presenceVNI), tunSrc(p.VTEP)), present...)
-		b.reflect(match(openflow.TunID.Uint(sightVNI), tunSrc(p.VTEP)), openflow.ToGroup{ID: sightGroups | p.Link})
-	}
-	b.reflect(match(openflow.TunID.Uint(ProbeVNI)), openflow.ToGroup{ID: readyGroup})
+	return actions(set(RegNetwork.Uint(uint64(ExternalNumber(l.External)))), set(openflow.EthSrc.MAC(mac)), set(openflow.EthDst.MAC(mac)),
+		openflow.ToGroup{ID: wireGroup}, set(openflow.EthDst.MAC(broadcast)), toGroup(l.Gateway, l.Lane, GroupTick))
 }
 
 // Witness is what a host has that carries no gateway: by it, gateway hosts know that
@@ -175,27 +139,19 @@ func Witness() []openflow.Flow {
 }
 
 // HostGroups are the groups of a gateway host that belong to no gateway. By them it shows
-// other hosts of its gateways that it is there, while one of the tunnels heard is up;
-// without any, whatever happens. Everybody else sees it alive once the one of them that
-// may stand in for it knows that.
-func HostGroups(peers map[string]Carrier, heard []uint32) []openflow.Group {
+// everybody that it would carry its lanes, while no other host of its gateways stands in
+// for it and one of the tunnels heard is up; without any of those, whatever happens. And
+// it shows each of those hosts whether it misses it.
+func HostGroups(peers []Carrier, heard []uint32) []openflow.Group {
 	var groups []openflow.Group
-	group := func(id uint32, buckets ...openflow.Bucket) {
+	group := func(id uint32, buckets []openflow.Bucket) {
 		groups = append(groups, openflow.Group{ID: id, Type: openflow.GroupFastFailover, Buckets: buckets})
 	}
-	list := sorted(peers)
+	group(readyGroup, append(unlessStoodIn(peers, nothing), whileHeard(heard, sendBack(linkBackVNI)...)...))
 	// What a group does to a packet does not last, such as the tag of a VLAN.
-	group(wireGroup, whileHeard(heard, openflow.Resubmit{Table: TableWire})...)
-	if len(heard) > 0 {
-		group(presenceGroup, whileHeard(heard, sendBack(presenceBackVNI)...)...)
-	}
-	if len(list) > 0 {
-		back := sendBack(linkBackVNI)
-		group(readyGroup, append(onceSeen(list, back, nothing), whileHeard(heard, back...)...)...)
-	}
-	for _, p := range list {
-		group(sightGroups|p.Link, alive(p.Presence, sendBack(sightBackVNI)...))
-		group(missingGroups|p.Link, append([]openflow.Bucket{alive(p.Presence)}, whileHeard(heard, openflow.Resubmit{Table: TableWire})...)...)
+	group(wireGroup, whileHeard(heard, openflow.Resubmit{Table: TableWire}))
+	for _, p := range peers {
+		group(standInGroups+p.Link, append([]openflow.Bucket{alive(p.Presence)}, whileHeard(heard, sendBack(standInBackVNI)...)...))
 	}
 	return groups
 }
@@ -206,11 +162,6 @@ func (b *builder) reflect(from openflow.Match, a ...openflow.Action) {
 		b.add(TableClassify, 115, with(from, inPort(TunnelPort), ethType(eth), openflow.IPProto.Uint(protoUDP), openflow.UDPDst.Uint(bfdPort)), a...)
 	}
 }
-
-// passedOnMAC is the source of packets that a gateway host has passed on to another one,
-// where they leave in any case: they would go round for ever if two hosts took each
-// other for the first.
-var passedOnMAC = [6]byte{0x0e, 0x64, 0x76, 0, 0, 2}
 
 // sendBack returns a packet under another key to who sent it, so that its session with
 // itself is up while packets pass here.

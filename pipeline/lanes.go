@@ -28,7 +28,7 @@ const (
 	// hosts is there to carry it: one of those that use the gateway may not see what its
 	// hosts see.
 	GroupCarry
-	// GroupTick has the ticks of a lane leave where it is.
+	// GroupTick has the ticks of a lane leave where it is, if they have to.
 	GroupTick
 )
 
@@ -47,8 +47,8 @@ type Carrier struct {
 	VTEP netip.Addr
 	// Link is the port of the tunnel that is up while the host would carry its lanes. The
 	// hosts of a gateway have two more to each other: Presence is up while the other one
-	// is not cut off, and Sight while it knows that of this one.
-	Link, Presence, Sight uint32
+	// is there, and StandIn while it misses this one.
+	Link, Presence, StandIn uint32
 }
 
 // Keys of tunnels whose liveness shows something, and of their packets in the direction
@@ -57,18 +57,16 @@ const (
 	linkBackVNI = topology.MaxVNI + 1 + iota
 	presenceVNI
 	presenceBackVNI
-	sightVNI
-	sightBackVNI
+	standInVNI
+	standInBackVNI
 )
 
 // Groups of gateway hosts that belong to no gateway. Those of gateways have numbers from
 // 64 on.
 const (
-	presenceGroup = 1       // shows that the host is not cut off
-	readyGroup    = 2       // shows that the host would carry its lanes
-	wireGroup     = 3       // sends a copy to the wire, unless the host is cut off
-	sightGroups   = 1 << 30 // with the port of a link: shows a host that this one knows its presence
-	missingGroups = 2 << 30 // with the port of a link: does something while that host is missing
+	readyGroup    = 1       // shows that the host would carry its lanes
+	wireGroup     = 2       // sends a copy to the wire, unless the host is cut off
+	standInGroups = 1 << 30 // plus the port of a link: shows a host that this one misses it
 )
 
 // GatewayGroups are the groups of a gateway on a host. carriers are the hosts of the
@@ -138,7 +136,7 @@ func (l laneGroups) leave() openflow.Group {
 	for _, c := range l.order {
 		if c.Name == l.self {
 			leave := actions(openflow.Resubmit{Table: TableLeave})
-			buckets = append(buckets, onceSeen(l.after(), leave, Carrier.send)...)
+			buckets = append(buckets, unlessStoodIn(l.after(), Carrier.send)...)
 			return l.group(GroupLeave, append(buckets, l.here(leave...)...))
 		}
 		buckets = append(buckets, alive(c.Link, c.send()...))
@@ -154,6 +152,11 @@ func (l laneGroups) leave() openflow.Group {
 func (c Carrier) send() []openflow.Action {
 	return actions(openflow.Move{Src: RegNetwork, Dst: openflow.TunID, NBits: 24}, set(tunDst(c.VTEP)), openflow.Output{Port: TunnelPort})
 }
+
+// passedOnMAC is the source of packets that a gateway host has passed on to another one,
+// where they leave in any case: they would go round for ever if two hosts took each
+// other for the first. No endpoint can have it.
+var passedOnMAC = [6]byte(topology.PassedOnMAC)
 
 // passOn is the way through the tunnel for what has to leave there.
 func (c Carrier) passOn() []openflow.Action {
@@ -182,13 +185,12 @@ func (l laneGroups) before(otherwise func(Carrier) []openflow.Action) (buckets [
 	return buckets
 }
 
-// onceSeen has a packet do something if the first of some hosts that is there knows that
-// this one is, and something else if it does not: it stands in for this one until then.
-// Two that carried a lane at the same time would have switches outside take turns between
-// them.
-func onceSeen(hosts []Carrier, a []openflow.Action, unseen func(Carrier) []openflow.Action) (buckets []openflow.Bucket) {
-	for _, c := range hosts {
-		buckets = append(buckets, alive(c.Sight, a...), alive(c.Presence, unseen(c)...))
+// unlessStoodIn has a packet do something else while one of some hosts stands in for this
+// one, because it misses it. Two that carried a lane at the same time would have switches
+// outside take turns between them.
+func unlessStoodIn(by []Carrier, otherwise func(Carrier) []openflow.Action) (buckets []openflow.Bucket) {
+	for _, c := range by {
+		buckets = append(buckets, alive(c.StandIn, otherwise(c)...))
 	}
 	return buckets
 }
@@ -200,23 +202,28 @@ func (l laneGroups) here(a ...openflow.Action) []openflow.Bucket { return whileH
 
 func (l laneGroups) gate() openflow.Group {
 	enter := actions(openflow.Resubmit{Table: TableEnter})
-	buckets := append(l.before(nothing), onceSeen(l.after(), enter, nothing)...)
+	buckets := append(l.before(nothing), unlessStoodIn(l.after(), nothing)...)
 	return l.group(GroupGate, append(buckets, l.here(enter...)...))
 }
 
-// tick is for a lane that another host is before, or that has no other one: its ticks
-// leave while the others before it are missing. Where this host is the first, see missing.
+// tick lets ticks leave from the host that carries the lane while the host before it, or
+// if there is none the one after it, is missing: that one may have shown the lane before.
+// Alone, a host shows it always.
 func (l laneGroups) tick() openflow.Group {
 	var buckets []openflow.Bucket
 	for _, c := range l.order[:l.first()] {
 		buckets = append(buckets, alive(c.Presence))
+	}
+	buckets = append(buckets, unlessStoodIn(l.after(), nothing)...)
+	if after := l.after(); l.first() == 0 && len(after) > 0 {
+		buckets = append(buckets, alive(after[0].Presence))
 	}
 	return l.group(GroupTick, append(buckets, l.here(openflow.Resubmit{Table: TableWire})...))
 }
 
 func (l laneGroups) turn() openflow.Group {
 	outside := actions(openflow.Resubmit{Table: TableOutside})
-	buckets := append(l.before(Carrier.ask), onceSeen(l.after(), outside, Carrier.ask)...)
+	buckets := append(l.before(Carrier.ask), unlessStoodIn(l.after(), Carrier.ask)...)
 	buckets = append(buckets, l.here(outside...)...)
 	if len(l.heard) > 0 {
 		// Who is cut off inside may find the lane by the wire.
@@ -227,7 +234,7 @@ func (l laneGroups) turn() openflow.Group {
 
 func (l laneGroups) carry() openflow.Group {
 	leave := actions(openflow.Resubmit{Table: TableLeave})
-	buckets := append(l.before(Carrier.passOn), onceSeen(l.after(), leave, Carrier.passOn)...)
+	buckets := append(l.before(Carrier.passOn), unlessStoodIn(l.after(), Carrier.passOn)...)
 	return l.group(GroupCarry, append(buckets, always(leave...)))
 }
 

@@ -134,10 +134,11 @@ func exampleSwitch(t *testing.T) *ovstest.Host {
 		"--", "add-port", "br-int", "link2", "--", "set", "interface", "link2", "type=dummy", "ofport_request=50002",
 		"--", "add-port", "br-int", "presence2", "--", "set", "interface", "presence2", "type=dummy", "ofport_request=30002",
 		"--", "add-port", "br-int", "link3", "--", "set", "interface", "link3", "type=dummy", "ofport_request=50003",
-		"--", "add-port", "br-int", "sight2", "--", "set", "interface", "sight2", "type=dummy", "ofport_request=40002",
+		"--", "add-port", "br-int", "standin2", "--", "set", "interface", "standin2", "type=dummy", "ofport_request=40002",
 		"--", "add-port", "br-int", "tick", "--", "set", "interface", "tick", "type=dummy", "ofport_request=63000",
 		"--", "add-port", "br-int", "p10", "--", "set", "interface", "p10", "type=dummy", "ofport_request=10")
 	waitOFPort(t, h, "p10", "10")
+	h.Ofctl("mod-port", "br-int", "standin2", "down")
 	for _, m := range BaseMeters() {
 		h.Ofctl("-O", "OpenFlow13", "add-meter", "br-int", fmt.Sprintf("meter=%d pktps burst stats bands=type=drop rate=%d burst_size=%d", m.ID, m.Rate, m.Burst))
 	}

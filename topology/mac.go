@@ -46,6 +46,10 @@ func (m *MAC) UnmarshalText(b []byte) error {
 // GatewayMAC is the MAC address of every router. No endpoint can have it.
 var GatewayMAC = MAC{0x0e, 0x64, 0x76, 0x00, 0x00, 0x01}
 
+// PassedOnMAC is the source of what hosts of gateways pass on to each other. No endpoint
+// can have it.
+var PassedOnMAC = MAC{0x0e, 0x64, 0x76, 0x00, 0x00, 0x02}
+
 // LinkLocal is the IPv6 link-local address that is derived from the MAC
 // (RFC 4291, appendix A).
 func (m MAC) LinkLocal() netip.Addr {

@@ -43,6 +43,8 @@ func checkMAC(m MAC) string {
 		return fmt.Sprintf("%s is a multicast address (the lowest bit of its first byte is set); choose a unicast one such as 02:00:0a:01:00:05", m)
 	case m == GatewayMAC:
 		return fmt.Sprintf("%s is the MAC address of every router; choose another", m)
+	case m == PassedOnMAC:
+		return fmt.Sprintf("%s is a MAC address of the hosts of gateways; choose another", m)
 	}
 	return ""
 }
