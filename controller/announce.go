@@ -8,8 +8,10 @@ import (
 	"github.com/dovetail-sdn/dovetail/pipeline"
 )
 
-// This file tells the neighbours of a floating IP that it has moved. The first
-// announcement may come before the flows; the later ones are for it and for what is lost.
+// This file tells neighbours outside where our addresses are.
+
+// The first announcement of a floating IP that has moved may come before the flows; the
+// later ones are for it and for what is lost.
 
 var announceAfter = []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 400 * time.Millisecond, time.Second, 3 * time.Second}
 
@@ -54,6 +56,27 @@ func (c *Controller) sayMoved(f *floating) {
 	for i, l := range f.gw.spec.Allocated.Lanes {
 		if l.MAC == f.mac {
 			c.sendByLane(f.gw, i, frame)
+		}
+	}
+}
+
+// laneEvery is how often lanes are announced where nothing has happened to them: a lane
+// that only receives would be forgotten by the switches outside, which then flood, in
+// 300 s by default (IEEE 802.1D, 7.9.2).
+const laneEvery = time.Minute
+
+// announceLanes announces each lane from where it is, once in a while.
+func (c *Controller) announceLanes() {
+	now := c.now()
+	if now.Sub(c.lanesSaid) < laneEvery {
+		return
+	}
+	c.lanesSaid = now
+	for _, g := range c.model.gateways {
+		for i, l := range g.spec.Allocated.Lanes {
+			for _, a := range l.Addresses {
+				c.sendByLane(g, i, packet.Announcement(l.MAC, a))
+			}
 		}
 	}
 }

@@ -87,6 +87,7 @@ type Controller struct {
 	witnesses []*host
 	// announcing are the floating IPs that have moved.
 	announcing map[*floating]*announcement
+	lanesSaid  time.Time                 // when lanes were announced last
 	tendAt     time.Time                 // when a neighbour has to be asked
 	strays     map[stray]time.Time       // since when they are heard of
 	remembered map[string]neighbourTable // of before the start, by external network
@@ -245,6 +246,7 @@ func (c *Controller) keepHouse() {
 	}
 	c.renewProbes()
 	c.forgetStrays()
+	c.announceLanes()
 	for _, g := range c.model.gateways {
 		c.lanesMoved(g)
 	}

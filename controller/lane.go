@@ -201,7 +201,7 @@ func (c *Controller) gatewayWarnings(g *gateway) []string {
 			w = append(w, fmt.Sprintf("host %s has no bridge to physical network %s: run there: ovs-vsctl set Open_vSwitch . external_ids:dovetail-bridge-mappings=%s:BRIDGE",
 				gh.Name, g.ext.spec.Spec.PhysicalNetwork, g.ext.spec.Spec.PhysicalNetwork))
 		case !c.alive(h):
-			w = append(w, fmt.Sprintf("host %s is dead", gh.Name))
+			w = append(w, fmt.Sprintf("host %s is dead, or not ready yet", gh.Name))
 		}
 	}
 	return append(w, c.hopWarnings(g.ext)...)

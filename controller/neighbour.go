@@ -388,7 +388,7 @@ func (c *Controller) sendByLane(g *gateway, lane int, frame []byte) bool {
 	for _, h := range c.carriers(g) {
 		if h.openflowUp {
 			sent = c.send(h.spec.Allocated.DatapathID, frame, number(g.ext),
-				openflow.Load{Value: 1, Dst: pipeline.RegFlags, Ofs: pipeline.FlagTick, NBits: 1},
+				openflow.Load{Value: 1, Dst: pipeline.RegFlags, Ofs: pipeline.FlagAnnounce, NBits: 1},
 				openflow.ToGroup{ID: pipeline.GroupID(g.spec, lane, pipeline.GroupGate)}) || sent
 		}
 	}

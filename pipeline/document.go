@@ -50,7 +50,7 @@ func documentRegisters(b *strings.Builder) {
 		{RegRouter, "the id of the router that the packet passes"},
 		{RegFlags, fmt.Sprintf("flags: bit %d the neighbour was found, bit %d it is a router, bit %d the address is shared, bit %d the packet is too large, "+
 			"bit %d it asks for an address of ours, bit %d it leaves from where a lane is, bit %d another host of the gateway asks, bit %d it may only be an answer",
-			FlagFound, FlagRouter, FlagShared, FlagLarge, FlagAnswer, FlagTick, FlagAsked, FlagAnswers)},
+			FlagFound, FlagRouter, FlagShared, FlagLarge, FlagAnswer, FlagAnnounce, FlagAsked, FlagAnswers)},
 		{RegICMP, "MTU, type and code of an ICMP error; in flood-remote the page of hosts, in flood-page that of ports"},
 		{RegNextHop6, "the IPv6 address that the neighbour table is asked for (registers 4 to 7)"},
 		{RegSource6, "the router's IPv6 address towards the sender (registers 8 to 11; for a moment, a MAC)"},

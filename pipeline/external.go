@@ -105,7 +105,7 @@ func OwnAddress(number uint32, a netip.Addr, mac topology.MAC) []openflow.Flow {
 // baseOutside is the static part of the tables for the outside.
 func baseOutside(b *builder) {
 	b.goTo(TableEnter, 1300, match(flagged(FlagAnswer)), TableAnswer)
-	b.goTo(TableEnter, 1300, match(flagged(FlagTick)), TableWire)
+	b.goTo(TableEnter, 1300, match(flagged(FlagAnnounce)), TableWire)
 	for _, ttl := range []uint64{0, 1} {
 		b.icmpError(TableEnter, prioTTL, match(ethType(ethIPv4), openflow.IPTTL.Uint(ttl)), 11, 0)
 		b.icmpError(TableEnter, prioTTL, match(ethType(ethIPv6), openflow.IPTTL.Uint(ttl)), 3, 0)

@@ -44,8 +44,8 @@ const (
 	FlagLarge = 3
 	// FlagAnswer: it asks for an address of ours.
 	FlagAnswer = 4
-	// FlagTick: it leaves from where the lane is.
-	FlagTick = 5
+	// FlagAnnounce: it leaves from where the lane is.
+	FlagAnnounce = 5
 	// FlagAsked: another host of the gateway could not tell whose it is.
 	FlagAsked = 6
 	// FlagAnswers: it may only be an answer to what an endpoint began.
