@@ -75,6 +75,10 @@ func TestTenantsWithTheSameAddresses(t *testing.T) {
 		}
 		w.api.apply(t, new(manifest).router("acme", "core", "blue", "green").String())
 		w.api.realized(t, "/v1/tenants/acme/routers/core")
+		// Its kernel may be about to give up asking for the gateway that was not there.
+		if out, err := a.Command("ip", "neigh", "flush", "dev", "eth0", "nud", "all").CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
 		for _, addr := range g.addresses {
 			a.mustPing(t, addr)
 			a.mustTCP(t, g, addr)
