@@ -10,9 +10,8 @@ import (
 
 // This file tells neighbours outside where our addresses are.
 
-// The first announcement of a floating IP that has moved may come before the flows; the
-// later ones are for it and for what is lost.
-
+// announceAfter is when a floating IP that has moved is announced. The first announcement
+// may come before the flows; the later ones are for it and for what is lost.
 var announceAfter = []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 400 * time.Millisecond, time.Second, 3 * time.Second}
 
 // announcement is what is still to be said of a floating IP.

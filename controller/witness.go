@@ -67,8 +67,8 @@ func (c *Controller) guards(carriers map[string]*host) []*host {
 	return c.witnesses
 }
 
-// heardPorts are the ports of the tunnels by which a host knows that it is not cut off:
-// of links, and to its peers of those that say that they are there.
+// heardPorts are the ports of the tunnels by which a host knows that it is not cut off.
+// The link to a peer is down while somebody stands in for that, and does not tell.
 func heardPorts(h *host, linked, peers map[*host]bool) []uint32 {
 	var ports []uint32
 	for k := range linked {

@@ -158,12 +158,17 @@ func exchange(c net.Conn) error {
 	return err
 }
 
+// link is the port by which a host watches a gateway host; "" is none.
+func (e *edge) link(host, other string) (string, error) {
+	return e.tryVsctl(host, "--bare", "--columns=name", "find", "Interface", "options:out_key=0", `options:remote_ip="`+e.vtep(other)+`"`)
+}
+
 // watched waits until h3 goes by the link to a gateway host, or has given it up.
 func (s *failoverSite) watched(t *testing.T, host string, alive bool) {
 	t.Helper()
 	port := ""
 	eventually(t, 20*time.Second, func() error {
-		out, err := s.tryVsctl("h3", "--bare", "--columns=name", "find", "Interface", "type=vxlan", `options:remote_ip="`+s.vtep(host)+`"`)
+		out, err := s.link("h3", host)
 		if port = out; err == nil && port == "" {
 			err = errors.New("h3 has no link to " + host)
 		}

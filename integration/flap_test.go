@@ -69,11 +69,11 @@ func (c *counter) Write(p []byte) (int, error) {
 // takesForDead has a host take another one for dead, or believe its own eyes again.
 func (s *failoverSite) takesForDead(host, other string, dead bool) {
 	s.t.Helper()
-	port := s.vsctl(host, "--bare", "--columns=name", "find", "Interface", "type=vxlan", `options:remote_ip="`+s.vtep(other)+`"`)
+	port, err := s.link(host, other)
+	s.must(err)
 	how := map[bool]string{true: "false", false: "normal"}[dead]
-	if _, err := s.lab.Host(host).Appctl("bfd/set-forwarding", port, how); err != nil {
-		s.t.Fatal(err)
-	}
+	_, err = s.lab.Host(host).Appctl("bfd/set-forwarding", port, how)
+	s.must(err)
 }
 
 // A busy connection by source NAT survives that its gateway host is taken for dead
@@ -147,13 +147,11 @@ func TestStandbyComesAndGoes(t *testing.T) {
 }
 
 // flapsOf is how often a host took another one for dead, and alive again.
-func (s *failoverSite) flapsOf(host, other string) (n int) {
+func (s *failoverSite) flapsOf(host, other string) int {
 	s.t.Helper()
-	out := s.vsctl(host, "--bare", "--columns=bfd_status", "find", "Interface", "type=vxlan", `options:remote_ip="`+s.vtep(other)+`"`)
-	for _, m := range flapCount.FindAllStringSubmatch(out, -1) {
-		k, err := strconv.Atoi(m[1])
-		s.must(err)
-		n += k
-	}
+	port, err := s.link(host, other)
+	s.must(err)
+	n, err := strconv.Atoi(s.vsctl(host, "get", "Interface", port, "bfd_status:flap_count"))
+	s.must(err)
 	return n
 }

@@ -1,6 +1,9 @@
 package ovsdb
 
-import "net/netip"
+import (
+	"net/netip"
+	"strconv"
+)
 
 const (
 	linkPrefix     = namePrefix + "l"
@@ -8,16 +11,18 @@ const (
 	standInPrefix  = namePrefix + "s"
 	tickSource     = namePrefix + "tick0" // has CFM, and sends
 	tickInput      = namePrefix + "tick1"
+)
 
-	// The VNIs under which hosts send BFD packets to gateway hosts, and get them
-	// back. Those that come back meet no tunnel but the one that they came from: no
-	// network has any of these VNIs.
-	linkVNI         = "0"
-	linkBackVNI     = "16777211"
-	presenceVNI     = "16777212"
-	presenceBackVNI = "16777213"
-	standInVNI      = "16777214"
-	standInBackVNI  = "16777215"
+// The VNIs under which hosts send BFD packets to gateway hosts, and get them back. Those
+// that come back meet no tunnel but the one that they came from: no network has any of
+// these VNIs.
+const (
+	LinkVNI     = 0
+	LinkBackVNI = 1<<24 - 6 + iota
+	PresenceVNI
+	PresenceBackVNI
+	StandInVNI
+	StandInBackVNI
 )
 
 // planLinks makes the links to gateway hosts. Their BFD sessions are with
@@ -34,25 +39,26 @@ func (p *planner) planLinks() {
 			p.problem("the controller wants a link with number %d to %s: %s; please report this", t.ID, t.Remote, why)
 			continue
 		}
-		patience := ""
-		if t.Patient {
-			patience = patient
-		}
-		p.ensureLink(t, linkName(t.ID), LinkOFPort(t.ID), linkVNI, linkBackVNI, patience)
+		p.ensureLink(t, linkName(t.ID), LinkOFPort(t.ID), LinkVNI, LinkBackVNI, t.mult())
 		if t.Mutual {
-			p.ensureLink(t, presenceName(t.ID), PresenceOFPort(t.ID), presenceVNI, presenceBackVNI, "")
-			p.ensureLink(t, standInName(t.ID), StandInOFPort(t.ID), standInVNI, standInBackVNI, "")
+			p.ensureLink(t, presenceName(t.ID), PresenceOFPort(t.ID), PresenceVNI, PresenceBackVNI, "")
+			p.ensureLink(t, standInName(t.ID), StandInOFPort(t.ID), StandInVNI, StandInBackVNI, "")
 		}
 	}
 }
 
-// patient is how many packets of 50 ms have to be missed by patient sessions; others go
-// by BFD's default, 3.
-const patient = "5"
+// mult is how many packets the session of a link misses before it is down; "" is BFD's
+// default, 3.
+func (t Tunnel) mult() string {
+	if t.Patient {
+		return "5"
+	}
+	return ""
+}
 
 // ensureLink makes a port to a gateway host whose BFD session is with itself: packets
 // leave under one key and come back under another.
-func (p *planner) ensureLink(t Tunnel, name string, ofport uint32, outKey, inKey, mult string) {
+func (p *planner) ensureLink(t Tunnel, name string, ofport uint32, outKey, inKey int, mult string) {
 	bfd := strMap{"enable": "true", "min_tx": "50", "min_rx": "50"}
 	if mult != "" {
 		bfd["mult"] = mult
@@ -60,7 +66,7 @@ func (p *planner) ensureLink(t Tunnel, name string, ofport uint32, outKey, inKey
 	p.ensurePort(p.brUUID, portSpec{
 		name: name, kind: "vxlan", ofport: int(ofport),
 		options: strMap{
-			"remote_ip": t.Remote.Unmap().String(), "local_ip": p.w.info.EncapIP.String(), "out_key": outKey, "in_key": inKey,
+			"remote_ip": t.Remote.Unmap().String(), "local_ip": p.w.info.EncapIP.String(), "out_key": strconv.Itoa(outKey), "in_key": strconv.Itoa(inKey),
 		},
 		bfd: bfd,
 	})

@@ -309,51 +309,12 @@ func (b *gatewayBuilder) snat() {
 	for _, a := range b.At.Addresses {
 		translated := match(network(b.At.VNI), ethType(ethIPv4), openflow.IPv4Src.Addr(a))
 		b.goTo(TableTracked, 100, with(translated, ctState(ctTracked, ctTracked|ctInvalid)), TableNextHop, b.ahead()...)
-		b.goTo(TableTracked, 100, with(translated, leftWindow), TableNextHop, b.ahead()...)
+		b.goTo(TableTracked, 100, with(translated, translatedAnyway...), TableNextHop, b.ahead()...)
 		b.asked(ext, a, b.at.MAC, toGroup(b.Gateway, b.index, GroupGate))
 		m := match(ext, ethType(ethIPv4), openflow.IPv4Dst.Addr(a))
 		b.enter(m, 100, b.id, narrow, b.External.Allocated.MTU, a)
 		b.add(TableTranslate, 100, m, openflow.CT{Zone: zone, Table: TableReturn, NAT: openflow.NAT{Kind: openflow.NATKnown}})
 	}
-}
-
-// Bits of ct_state (ovs-fields(7)).
-const (
-	ctNew         = 0x01
-	ctEstablished = 0x02
-	ctRelated     = 0x04
-	ctInvalid     = 0x10
-	ctTracked     = 0x20
-	ctSourceNAT   = 0x40
-	ctDestNAT     = 0x80
-)
-
-func ctState(v, mask uint64) openflow.FieldValue { return openflow.CTState.UintMask(v, mask) }
-
-// begunInside is the ct_mark of connections that were begun inside and are not translated.
-var begunInside = openflow.CTMark.Uint(1)
-
-// begin makes the packet's connection one that was begun inside.
-func begin(zone uint16) openflow.Action {
-	return openflow.CT{Commit: true, Zone: zone, Table: TableTracked, Mark: begunInside}
-}
-
-// Packets of a connection are invalid to connection tracking outside the TCP window that it
-// remembers. A host that comes back missed what passed another one meanwhile, and must not
-// hold that against the connection for ever. That it is known shows by what was done to
-// the packet all the same: its source was translated, or its destination was translated
-// back, or it has the mark.
-var (
-	leftWindow     = ctState(ctTracked|ctInvalid|ctSourceNAT, ctTracked|ctInvalid|ctSourceNAT)
-	cameWindow     = match(ctState(ctTracked|ctInvalid|ctDestNAT, ctTracked|ctInvalid|ctDestNAT))
-	answeredWindow = match(ctState(ctTracked|ctInvalid, ctTracked|ctInvalid), begunInside)
-)
-
-// answers are packets of connections that were begun inside, and errors about them.
-var answers = []openflow.Match{
-	match(ctState(ctTracked|ctEstablished, ctTracked|ctEstablished)),
-	match(ctState(ctTracked|ctRelated, ctTracked|ctRelated|ctEstablished)),
-	answeredWindow,
 }
 
 // returns sorts what connection tracking has seen of what comes back.
@@ -368,12 +329,12 @@ func (b *gatewayBuilder) returns() {
 		for _, sp := range s.Spec.Ports {
 			p := servicePort(sp)
 			from := match(zone, ethType(ethIPv4), openflow.IPv4Src.Addr(s.Spec.Address), p.proto(), p.source())
-			for _, answer := range []openflow.Match{answers[0], cameWindow} {
+			for _, answer := range []openflow.Match{established, revertedAnyway} {
 				b.goTo(TableReturn, 120, with(from, answer...), TableRoute, append(silent[:1:1], set(openflow.IPv4Src.Addr(s.Allocated.InsideAddress)))...)
 			}
 		}
 	}
-	for _, answer := range append(answers[:len(answers):len(answers)], cameWindow) {
+	for _, answer := range append(answers(), revertedAnyway) {
 		b.goTo(TableReturn, 100, with(match(zone), answer...), TableArrive, silent...)
 	}
 	b.toController(TableReturn, 60, MeterStray, match(zone, flagged(FlagAsked), ethType(ethIPv4), openflow.IPProto.Uint(protoTCP)), ReasonStray)

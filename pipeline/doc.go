@@ -13,7 +13,7 @@
 // Neighbour, OwnAddress). Those of one host (Base, EndpointLocal, NetworkLocal,
 // ExternalLocal, GatewayHost, and FloatingIP on its endpoint's own host) win over
 // shared ones by priority. Which host carries a gateway is not in flows but in groups,
-// each host's own (GatewayGroups).
+// each host's own (GatewayGroups, HostGroups).
 //
 // It never sends anything, never reads a clock, and does not know which host
 // needs which fragment.

@@ -114,7 +114,7 @@ func baseOutside(b *builder) {
 	b.goTo(TableTranslate, 1000, match(flagged(FlagLarge)), TableICMPError)
 	b.goTo(TableDepart, 1000, match(flagged(FlagLarge)), TableICMPError)
 	// Here, not at gateways: floating IPs are also on hosts that carry none.
-	for _, answer := range answers {
+	for _, answer := range answers() {
 		b.goTo(TableReturn, 150, with(match(flagged(FlagAnswers)), answer...), TableArrive)
 	}
 	b.add(TableReturn, 140, match(flagged(FlagAnswers)))

@@ -101,8 +101,8 @@ type LaneHere struct {
 func GatewayHost(lanes []LaneHere, peers []Carrier) []openflow.Flow {
 	var b builder
 	for _, p := range peers {
-		b.reflect(match(openflow.TunID.Uint(presenceVNI), tunSrc(p.VTEP)), sendBack(presenceBackVNI)...)
-		b.reflect(match(openflow.TunID.Uint(standInVNI), tunSrc(p.VTEP)), openflow.ToGroup{ID: standInGroups + p.Link})
+		b.reflect(match(openflow.TunID.Uint(PresenceVNI), tunSrc(p.VTEP)), sendBack(PresenceBackVNI)...)
+		b.reflect(match(openflow.TunID.Uint(StandInVNI), tunSrc(p.VTEP)), openflow.ToGroup{ID: standInGroups + p.Link})
 	}
 	b.reflect(match(openflow.TunID.Uint(ProbeVNI)), openflow.ToGroup{ID: readyGroup})
 	var ticks []openflow.Action
@@ -134,7 +134,7 @@ func (l LaneHere) ticks() []openflow.Action {
 // they are not cut off.
 func Witness() []openflow.Flow {
 	var b builder
-	b.reflect(match(openflow.TunID.Uint(ProbeVNI)), sendBack(linkBackVNI)...)
+	b.reflect(match(openflow.TunID.Uint(ProbeVNI)), sendBack(LinkBackVNI)...)
 	return b.flows
 }
 
@@ -147,11 +147,11 @@ func HostGroups(peers []Carrier, heard []uint32) []openflow.Group {
 	group := func(id uint32, buckets []openflow.Bucket) {
 		groups = append(groups, openflow.Group{ID: id, Type: openflow.GroupFastFailover, Buckets: buckets})
 	}
-	group(readyGroup, append(unlessStoodIn(peers, nothing), whileHeard(heard, sendBack(linkBackVNI)...)...))
+	group(readyGroup, append(unlessStoodIn(peers, nothing), whileHeard(heard, sendBack(LinkBackVNI)...)...))
 	// What a group does to a packet does not last, such as the tag of a VLAN.
 	group(wireGroup, whileHeard(heard, openflow.Resubmit{Table: TableWire}))
 	for _, p := range peers {
-		group(standInGroups+p.Link, append([]openflow.Bucket{alive(p.Presence)}, whileHeard(heard, sendBack(standInBackVNI)...)...))
+		group(standInGroups+p.Link, append([]openflow.Bucket{alive(p.Presence)}, whileHeard(heard, sendBack(StandInBackVNI)...)...))
 	}
 	return groups
 }

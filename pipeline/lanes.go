@@ -16,8 +16,8 @@ const (
 	// GroupLeave sends a packet for the outside to the host that carries the lane now,
 	// with the VNI of reg0.
 	GroupLeave GroupKind = iota
-	// GroupGate lets a question for an address of the lane's, and what shows where the lane
-	// is, on to enter where the lane is.
+	// GroupGate lets a question for an address of the lane's, and what the controller sends
+	// out by the lane, on to enter where the lane is.
 	GroupGate
 	// GroupTurn has what is sent here to the lane's MAC enter where the lane is. It does not
 	// go there by the wire: each gateway host's bridge takes the lane to be on its side.
@@ -51,14 +51,14 @@ type Carrier struct {
 	Link, Presence, StandIn uint32
 }
 
-// Keys of tunnels whose liveness shows something, and of their packets in the direction
-// back; no network has them. Links ask under ProbeVNI.
+// Keys of the tunnels by whose liveness hosts watch gateways, and of their packets in the
+// direction back; no network has them. Links ask under ProbeVNI.
 const (
-	linkBackVNI = topology.MaxVNI + 1 + iota
-	presenceVNI
-	presenceBackVNI
-	standInVNI
-	standInBackVNI
+	LinkBackVNI = topology.MaxVNI + 1 + iota
+	PresenceVNI
+	PresenceBackVNI
+	StandInVNI
+	StandInBackVNI
 )
 
 // Groups of gateway hosts that belong to no gateway. Those of gateways have numbers from
@@ -71,45 +71,45 @@ const (
 
 // GatewayGroups are the groups of a gateway on a host. carriers are the hosts of the
 // gateway, of each lane in its order; one without VTEP is not used. self is the
-// host's own name. heard are the ports of its links: while all of them are down the host
-// is cut off, and carries nothing; without any it carries its lanes whatever happens.
+// host's own name. heard are the ports of tunnels that say that others are there: while
+// all of them are down the host is cut off, and carries nothing; without any it carries
+// its lanes whatever happens.
 func GatewayGroups(g *topology.Gateway, carriers map[string]Carrier, self string, heard []uint32) []openflow.Group {
 	var groups []openflow.Group
 	for lane := range g.Allocated.Lanes {
-		var order []Carrier
+		l := laneGroups{g: g, lane: lane, heard: heard}
 		for _, name := range g.Order(lane) {
-			if c := carriers[name]; c.VTEP.IsValid() {
-				order = append(order, c)
+			switch c := carriers[name]; {
+			case !c.VTEP.IsValid():
+			case name == self:
+				l.carries = true
+			case l.carries:
+				l.after = append(l.after, c)
+			default:
+				l.before = append(l.before, c)
 			}
 		}
-		l := laneGroups{g, lane, order, self, heard}
 		groups = append(groups, l.leave())
-		if l.carries() {
+		if l.carries {
 			groups = append(groups, l.gate(), l.turn(), l.ask(), l.carry(), l.tick())
 		}
 	}
 	return groups
 }
 
+// laneGroups makes the groups of one lane on one host.
 type laneGroups struct {
-	g     *topology.Gateway
-	lane  int
-	order []Carrier
-	self  string
-	heard []uint32
+	g       *topology.Gateway
+	lane    int
+	carries bool // the host is one of the lane's
+	// before and after are the lane's other hosts, in its order. One that carries none is
+	// after all of them.
+	before, after []Carrier
+	heard         []uint32
 }
 
 func (l laneGroups) group(kind GroupKind, buckets []openflow.Bucket) openflow.Group {
 	return openflow.Group{ID: GroupID(l.g, l.lane, kind), Type: openflow.GroupFastFailover, Buckets: buckets}
-}
-
-func (l laneGroups) carries() bool {
-	for _, c := range l.order {
-		if c.Name == l.self {
-			return true
-		}
-	}
-	return false
 }
 
 // alive is a bucket that is used while a port is up. The tunnel port always is.
@@ -131,23 +131,6 @@ func whileHeard(heard []uint32, a ...openflow.Action) []openflow.Bucket {
 	return buckets
 }
 
-func (l laneGroups) leave() openflow.Group {
-	var buckets []openflow.Bucket
-	for _, c := range l.order {
-		if c.Name == l.self {
-			leave := actions(openflow.Resubmit{Table: TableLeave})
-			buckets = append(buckets, unlessStoodIn(l.after(), Carrier.send)...)
-			return l.group(GroupLeave, append(buckets, l.here(leave...)...))
-		}
-		buckets = append(buckets, alive(c.Link, c.send()...))
-	}
-	if len(l.order) > 0 {
-		// Until the first tunnel has shown that it lives.
-		buckets = append(buckets, always(l.order[0].send()...))
-	}
-	return l.group(GroupLeave, buckets)
-}
-
 // send is the way through the tunnel with the VNI of reg0.
 func (c Carrier) send() []openflow.Action {
 	return actions(openflow.Move{Src: RegNetwork, Dst: openflow.TunID, NBits: 24}, set(tunDst(c.VTEP)), openflow.Output{Port: TunnelPort})
@@ -166,23 +149,7 @@ func (c Carrier) passOn() []openflow.Action {
 // ask is the way to another host of the gateway for what comes from outside; it must not
 // be BFD, which Open vSwitch there would take for a session's own.
 func (c Carrier) ask() []openflow.Action {
-	return actions(set(openflow.TunID.Uint(linkBackVNI)), set(tunDst(c.VTEP)), openflow.Output{Port: TunnelPort})
-}
-
-// first is how many hosts are before this one.
-func (l laneGroups) first() int {
-	return slices.IndexFunc(l.order, func(c Carrier) bool { return c.Name == l.self })
-}
-
-// after are the hosts after this one.
-func (l laneGroups) after() []Carrier { return l.order[l.first()+1:] }
-
-// before has the packet do something else while one of the hosts before this one lives.
-func (l laneGroups) before(otherwise func(Carrier) []openflow.Action) (buckets []openflow.Bucket) {
-	for _, c := range l.order[:l.first()] {
-		buckets = append(buckets, alive(c.Link, otherwise(c)...))
-	}
-	return buckets
+	return actions(set(openflow.TunID.Uint(LinkBackVNI)), set(tunDst(c.VTEP)), openflow.Output{Port: TunnelPort})
 }
 
 // unlessStoodIn has a packet do something else while one of some hosts stands in for this
@@ -197,34 +164,36 @@ func unlessStoodIn(by []Carrier, otherwise func(Carrier) []openflow.Action) (buc
 
 func nothing(Carrier) []openflow.Action { return nil }
 
-// here is what follows when no host before this one lives.
-func (l laneGroups) here(a ...openflow.Action) []openflow.Bucket { return whileHeard(l.heard, a...) }
-
-func (l laneGroups) gate() openflow.Group {
-	enter := actions(openflow.Resubmit{Table: TableEnter})
-	buckets := append(l.before(nothing), unlessStoodIn(l.after(), nothing)...)
-	return l.group(GroupGate, append(buckets, l.here(enter...)...))
+// elsewhere has a packet do something if another host carries the lane: one before this
+// one that is ready, or one after it that stands in for it.
+func (l laneGroups) elsewhere(do func(Carrier) []openflow.Action) (buckets []openflow.Bucket) {
+	for _, c := range l.before {
+		buckets = append(buckets, alive(c.Link, do(c)...))
+	}
+	return append(buckets, unlessStoodIn(l.after, do)...)
 }
 
-// tick lets ticks leave from the host that carries the lane while the host before it, or
-// if there is none the one after it, is missing: that one may have shown the lane before.
-// Alone, a host shows it always.
-func (l laneGroups) tick() openflow.Group {
-	var buckets []openflow.Bucket
-	for _, c := range l.order[:l.first()] {
-		buckets = append(buckets, alive(c.Presence))
+// here is what follows where no other host carries the lane.
+func (l laneGroups) here(a ...openflow.Action) []openflow.Bucket { return whileHeard(l.heard, a...) }
+
+func (l laneGroups) leave() openflow.Group {
+	buckets := l.elsewhere(Carrier.send)
+	switch {
+	case l.carries:
+		buckets = append(buckets, l.here(openflow.Resubmit{Table: TableLeave})...)
+	case len(l.before) > 0:
+		// Until the first tunnel has shown that it lives.
+		buckets = append(buckets, always(l.before[0].send()...))
 	}
-	buckets = append(buckets, unlessStoodIn(l.after(), nothing)...)
-	if after := l.after(); l.first() == 0 && len(after) > 0 {
-		buckets = append(buckets, alive(after[0].Presence))
-	}
-	return l.group(GroupTick, append(buckets, l.here(openflow.Resubmit{Table: TableWire})...))
+	return l.group(GroupLeave, buckets)
+}
+
+func (l laneGroups) gate() openflow.Group {
+	return l.group(GroupGate, append(l.elsewhere(nothing), l.here(openflow.Resubmit{Table: TableEnter})...))
 }
 
 func (l laneGroups) turn() openflow.Group {
-	outside := actions(openflow.Resubmit{Table: TableOutside})
-	buckets := append(l.before(Carrier.ask), unlessStoodIn(l.after(), Carrier.ask)...)
-	buckets = append(buckets, l.here(outside...)...)
+	buckets := append(l.elsewhere(Carrier.ask), l.here(openflow.Resubmit{Table: TableOutside})...)
 	if len(l.heard) > 0 {
 		// Who is cut off inside may find the lane by the wire.
 		buckets = append(buckets, always(openflow.Resubmit{Table: TableWire}))
@@ -233,17 +202,28 @@ func (l laneGroups) turn() openflow.Group {
 }
 
 func (l laneGroups) carry() openflow.Group {
-	leave := actions(openflow.Resubmit{Table: TableLeave})
-	buckets := append(l.before(Carrier.passOn), unlessStoodIn(l.after(), Carrier.passOn)...)
-	return l.group(GroupCarry, append(buckets, always(leave...)))
+	return l.group(GroupCarry, append(l.elsewhere(Carrier.passOn), always(openflow.Resubmit{Table: TableLeave})))
+}
+
+// tick lets ticks leave from the host that carries the lane while the host before it, or
+// if there is none the one after it, is missing: that one may have shown the lane before.
+// Alone, a host shows it always.
+func (l laneGroups) tick() openflow.Group {
+	var buckets []openflow.Bucket
+	for _, c := range l.before {
+		buckets = append(buckets, alive(c.Presence))
+	}
+	buckets = append(buckets, unlessStoodIn(l.after, nothing)...)
+	if len(l.before) == 0 && len(l.after) > 0 {
+		buckets = append(buckets, alive(l.after[0].Presence))
+	}
+	return l.group(GroupTick, append(buckets, l.here(openflow.Resubmit{Table: TableWire})...))
 }
 
 func (l laneGroups) ask() openflow.Group {
 	var buckets []openflow.Bucket
-	for _, c := range l.order {
-		if c.Name != l.self {
-			buckets = append(buckets, alive(c.Link, c.ask()...))
-		}
+	for _, c := range slices.Concat(l.before, l.after) {
+		buckets = append(buckets, alive(c.Link, c.ask()...))
 	}
 	// Nobody is left to ask.
 	buckets = append(buckets, always(raise(FlagAsked), openflow.Resubmit{Table: TableReturn}))

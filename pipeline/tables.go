@@ -59,7 +59,7 @@ func Tables() []Table {
 	return []Table{
 		{
 			TableClassify, "classify",
-			"Where does the packet come from? A local endpoint's port gives it the VNI of its network in reg0; a packet from the tunnel brings its VNI along. A gateway host passes what leaves by a lane on to a host before it that lives (group 'carry'), once: with a source MAC of its own by which that one knows it.",
+			"Where does the packet come from? A local endpoint's port gives it the VNI of its network in reg0; a packet from the tunnel brings its VNI along. A gateway host passes what leaves by a lane on to the host that carries it, once: with a source MAC by which that one knows it.",
 			f(openflow.InPort, openflow.VLANVID, openflow.TunID, openflow.TunIPv4Src, openflow.TunIPv6Src, openflow.EthSrc, openflow.EthDst, openflow.EthType, openflow.IPProto, openflow.UDPDst),
 			to(TableOutside, TableEnter, TableAntiSpoof, TableLeave, TableForward),
 			"drop: the port belongs to no endpoint",
@@ -168,7 +168,7 @@ func Tables() []Table {
 		{
 			TableTracked, "tracked",
 			"What connection tracking made of a packet that leaves. One that could not be translated does not.",
-			append(f(openflow.Reg0, openflow.CTState, openflow.CTMark, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.IPProto), ports...),
+			append(f(openflow.Reg0, openflow.CTState, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.IPProto), ports...),
 			to(TableNextHop),
 			"drop",
 		},

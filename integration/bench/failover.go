@@ -119,7 +119,7 @@ func (f *failovers) sees(ctx context.Context, alive bool) error {
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		agree := 0
 		for _, h := range []string{"h2", "h3"} {
-			got, err := f.lab.Host(h).Vsctl("--no-wait", "--bare", "--columns=bfd_status", "find", "Interface", "type=vxlan", to)
+			got, err := f.lab.Host(h).Vsctl("--no-wait", "--bare", "--columns=bfd_status", "find", "Interface", "options:out_key=0", to)
 			if err != nil {
 				return err
 			}
