@@ -1,8 +1,10 @@
 package openflow
 
+import "fmt"
+
 // Action is one step of what happens to a packet: Output, ToController,
 // SetField, Load, Move, Resubmit, ToGroup, DecTTL, PushVLAN, PopVLAN,
-// CheckPktLarger, CT or CTClear. Actions are comparable.
+// CheckPktLarger, CT, CTClear or Conjunction. Actions are comparable.
 type Action interface{ isAction() }
 
 // Reserved ports (OpenFlow 1.3.5, A.2.1).
@@ -60,6 +62,14 @@ type (
 	}
 	// CTClear makes the packet one that was not tracked (ct_clear).
 	CTClear struct{}
+	// Conjunction is one way to fulfil a condition of several (conjunction): a packet that
+	// some flow of each clause of an ID matches, all of the same priority, matches the flow
+	// that has this ConjID. A flow has no other actions beside it (ovs-fields(7),
+	// "Conjunctive Match Fields"). Clause counts from 1 to Clauses, which is 2 to 64.
+	Conjunction struct {
+		ID              uint32
+		Clause, Clauses uint8
+	}
 )
 
 func (Output) isAction()         {}
@@ -74,3 +84,11 @@ func (PushVLAN) isAction()       {}
 func (PopVLAN) isAction()        {}
 func (CheckPktLarger) isAction() {}
 func (CTClear) isAction()        {}
+func (Conjunction) isAction()    {}
+
+func (c Conjunction) check() error {
+	if c.Clauses < 2 || c.Clauses > 64 || c.Clause < 1 || c.Clause > c.Clauses {
+		return fmt.Errorf("conjunction with clause %d of %d", c.Clause, c.Clauses)
+	}
+	return nil
+}

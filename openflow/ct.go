@@ -19,6 +19,9 @@ type CT struct {
 	// Mark is a value of CTMark that the connection gets, perhaps under a mask. It
 	// needs Commit, and so does a NAT with an address. No field means none.
 	Mark FieldValue
+	// Label copies into CTLabel what the connection is to be remembered by, in order. It
+	// needs Commit. Those without a field come last and mean none.
+	Label [2]Move
 }
 
 func (CT) isAction() {}
@@ -57,7 +60,17 @@ func (n NAT) single() NAT {
 	return n
 }
 
-// markActions are the actions that set the mark, within exec().
+// execActions are the actions that set mark and label, within exec().
+func (a CT) execActions() []Action {
+	actions := a.markActions()
+	for _, m := range a.Label {
+		if m != (Move{}) {
+			actions = append(actions, m)
+		}
+	}
+	return actions
+}
+
 func (a CT) markActions() []Action {
 	if a.Mark.Field == 0 {
 		return nil

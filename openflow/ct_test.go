@@ -22,6 +22,7 @@ func TestCTRefuses(t *testing.T) {
 		return CT{Commit: true, NAT: n}
 	}
 	ipv4, ipv6 := Match{v4}, Match{v6}
+	label := Move{Src: Reg0, Dst: CTLabel, DstOfs: 8, NBits: 8}
 	for _, test := range []struct {
 		match Match
 		ct    CT
@@ -40,6 +41,13 @@ func TestCTRefuses(t *testing.T) {
 		{ipv4, CT{Mark: CTMark.Uint(1)}, "ct sets ct_mark without commit"},
 		{ipv4, CT{Commit: true, Mark: Reg0.Uint(1)}, "ct sets reg0 instead of ct_mark"},
 		{ipv4, CT{Commit: true, Mark: CTMark.UintMask(1, 0)}, "ct sets no bit of ct_mark"},
+		{ipv4, CT{Label: [2]Move{label}}, "ct sets ct_label without commit"},
+		{ipv4, CT{Commit: true, Label: [2]Move{{}, label}}, "ct copies nothing first, and then something, to ct_label"},
+		{ipv4, CT{Commit: true, Label: [2]Move{{Src: Reg0, Dst: Reg1, NBits: 8}}}, "ct copies to reg1 instead of ct_label"},
+		{ipv4, CT{Commit: true, Label: [2]Move{label, {Src: Reg0, Dst: CTLabel, DstOfs: 121, NBits: 8}}}, "ct_label has no 8 bits at bit 121"},
+		{ipv4, CT{Commit: true, Label: [2]Move{{Src: Reg0, SrcOfs: 25, Dst: CTLabel, NBits: 8}}}, "reg0 has no 8 bits at bit 25"},
+		{ipv4, CT{Commit: true, Label: [2]Move{{Src: TCPSrc, Dst: CTLabel, NBits: 8}}}, "tcp_src needs a match on eth_type IP, nw_proto TCP and no later fragment"},
+		{ipv4, CT{Commit: true, Label: [2]Move{{Src: 250, Dst: CTLabel, NBits: 8}}}, "unknown field 250"},
 		{ipv4, CT{NAT: NAT{Kind: NATSource, Min: ip("10.0.0.1")}}, "nat to an address without commit"},
 		{ipv4, to(4, "10.0.0.1", ""), "unknown kind of nat 4"},
 		{ipv4, to(NATNone, "10.0.0.1", ""), "nat with an address or port must be of a source or destination"},

@@ -45,9 +45,9 @@ func decodeCT(b []byte) (Action, error) {
 	return a, nil
 }
 
-// decodeInner decodes the actions within a ct: a nat, then what sets ct_mark.
+// decodeInner decodes the actions within a ct: a nat, then what sets ct_mark and ct_label.
 func (a *CT) decodeInner(b []byte) error {
-	var mark []Action
+	var exec []Action
 	for len(b) > 0 {
 		typ, body, rest, err := nextTLV(b)
 		if err != nil {
@@ -56,25 +56,43 @@ func (a *CT) decodeInner(b []byte) error {
 		b = rest
 		nicira := typ == actionExperimenter && len(body) >= 12 && be.Uint32(body) == niciraExperimenter
 		switch {
-		case nicira && be.Uint16(body[4:]) == nxNAT && a.NAT.Kind == NATNone && mark == nil:
+		case nicira && be.Uint16(body[4:]) == nxNAT && a.NAT.Kind == NATNone && exec == nil:
 			if a.NAT, err = decodeNAT(body[6:]); err != nil {
 				return err
 			}
 			continue
-		case typ != actionSetField && (!nicira || be.Uint16(body[4:]) != nxLoad):
+		case typ != actionSetField && (!nicira || be.Uint16(body[4:]) != nxLoad && be.Uint16(body[4:]) != nxMove):
 			return fmt.Errorf("unknown action %d within it", typ)
 		}
 		m, err := decodeAction(typ, body)
 		if err != nil {
 			return err
 		}
-		mark = append(mark, m)
+		exec = append(exec, m)
 	}
-	a.Mark = markOf(mark)
-	if !slices.Equal(a.markActions(), mark) {
-		return errors.New("sets something else than ct_mark")
+	a.Mark = markOf(exec)
+	a.Label = labelOf(exec)
+	if !slices.Equal(a.execActions(), exec) {
+		return errors.New("sets something else than ct_mark and ct_label")
+	}
+	for _, m := range a.Label {
+		if err := m.checkLabel(); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// labelOf are the first moves of the actions.
+func labelOf(actions []Action) (label [2]Move) {
+	n := 0
+	for _, a := range actions {
+		if m, ok := a.(Move); ok && n < len(label) {
+			label[n] = m
+			n++
+		}
+	}
+	return label
 }
 
 // markOf is the mark that the actions set, if that is what they do.

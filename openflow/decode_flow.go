@@ -21,6 +21,7 @@ const (
 	nxLoad             = 7
 	nxResubmitTable    = 14
 	nxCT               = 35
+	nxConjunction      = 34
 	nxNAT              = 36
 	nxCTClear          = 43
 	nxCheckPktLarger   = 49
@@ -176,6 +177,9 @@ func decodeNicira(subtype uint16, b []byte) (Action, error) {
 		return decodeCT(b)
 	case subtype == nxCTClear && len(b) == 6:
 		return CTClear{}, nil
+	case subtype == nxConjunction && len(b) == 6:
+		c := Conjunction{ID: be.Uint32(b[2:]), Clause: b[0] + 1, Clauses: b[1]}
+		return c, c.check()
 	}
 	return nil, fmt.Errorf("unknown Nicira action %d of %d bytes", subtype, len(b))
 }

@@ -70,6 +70,8 @@ func appendAction(dst []of.Action, a Action, match canonical) ([]of.Action, erro
 		return append(dst, ct), err
 	case CTClear:
 		return append(dst, niciraAction(nxCTClear, nil)), nil
+	case Conjunction:
+		return append(dst, niciraAction(nxConjunction, be.AppendUint32([]byte{a.Clause - 1, a.Clauses}, a.ID))), a.check()
 	}
 	return nil, fmt.Errorf("unknown action %T", a)
 }
@@ -209,8 +211,11 @@ func encodeMove(a Move, match canonical) (of.Action, error) {
 	if err := checkBits(a.Src, a.SrcOfs, a.NBits, 128); err != nil {
 		return nil, err
 	}
-	return of.NewNXActionRegMove(uint16(a.NBits), uint16(a.SrcOfs), uint16(a.DstOfs),
-		a.Src.header(), a.Dst.header()), nil
+	return regMove(a), nil
+}
+
+func regMove(a Move) of.Action {
+	return of.NewNXActionRegMove(uint16(a.NBits), uint16(a.SrcOfs), uint16(a.DstOfs), a.Src.header(), a.Dst.header())
 }
 
 func encodeCheckPktLarger(a CheckPktLarger, match canonical) (of.Action, error) {

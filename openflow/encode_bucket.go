@@ -77,7 +77,7 @@ func placeInSet(a Action) int {
 		return placeDecTTL
 	case SetField, Load, Move:
 		return placeSet
-	case CTClear, CheckPktLarger:
+	case CTClear, CheckPktLarger, Conjunction:
 		return placeNone
 	}
 	return placeLast

@@ -45,12 +45,17 @@ func encodeCT(a CT, match canonical) (of.Action, error) {
 	if a.NAT.Kind != NATNone {
 		ct.AddAction(encodeNAT(a.NAT.single()))
 	}
-	for _, m := range a.markActions() {
+	for _, m := range a.execActions() {
 		switch m := m.(type) {
 		case SetField:
 			ct.AddAction(of.NewActionSetField(m.matchField()))
 		case Load:
 			ct.AddAction(regLoad(m))
+		case Move:
+			if err := checkReadable(m.Src, match); err != nil {
+				return nil, err
+			}
+			ct.AddAction(regMove(m))
 		}
 	}
 	return ct, nil
@@ -73,10 +78,35 @@ func (a CT) check() error {
 		return errors.New("ct sets no bit of ct_mark")
 	case a.Mark.Field != 0 && !a.Commit:
 		return errors.New("ct sets ct_mark without commit")
+	case a.Label[0] == (Move{}) && a.Label[1] != (Move{}):
+		return errors.New("ct copies nothing first, and then something, to ct_label")
+	case a.Label[0] != (Move{}) && !a.Commit:
+		return errors.New("ct sets ct_label without commit")
 	case a.NAT.Kind > NATKnown && !a.Commit:
 		return errors.New("nat to an address without commit")
 	}
+	for _, m := range a.Label {
+		if err := m.checkLabel(); err != nil {
+			return err
+		}
+	}
 	return a.NAT.check()
+}
+
+// checkLabel says whether a move can be one within a ct.
+func (m Move) checkLabel() error {
+	switch {
+	case m == Move{}:
+		return nil
+	case !m.Src.valid():
+		return fmt.Errorf("unknown field %d", m.Src)
+	case m.Dst != CTLabel:
+		return fmt.Errorf("ct copies to %v instead of ct_label", m.Dst)
+	}
+	if err := checkBits(m.Dst, m.DstOfs, m.NBits, 128); err != nil {
+		return err
+	}
+	return checkBits(m.Src, m.SrcOfs, m.NBits, 128)
 }
 
 func (n NAT) check() error {

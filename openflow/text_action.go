@@ -1,6 +1,9 @@
 package openflow
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // ActionsString is actions as ovs-ofctl prints them, "drop" when there are none.
 func ActionsString(actions []Action) string { return endActions(appendActions(nil, actions), 0) }
@@ -47,6 +50,8 @@ func appendActionText(b []byte, a Action) []byte {
 		return appendCT(b, a)
 	case CTClear:
 		return append(b, "ct_clear"...)
+	case Conjunction:
+		return fmt.Appendf(b, "conjunction(%d,%d/%d)", a.ID, a.Clause, a.Clauses)
 	}
 	return append(b, "unknown"...)
 }

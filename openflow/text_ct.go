@@ -26,8 +26,8 @@ func appendCT(b []byte, a CT) []byte {
 	if a.NAT.Kind != NATNone {
 		b = append(appendNAT(b, a.NAT.single()), ',')
 	}
-	if mark := a.markActions(); len(mark) > 0 {
-		b = appendActions(append(b, "exec("...), mark)
+	if exec := a.execActions(); len(exec) > 0 {
+		b = appendActions(append(b, "exec("...), exec)
 		b[len(b)-1] = ')'
 		b = append(b, ',')
 	}
