@@ -32,6 +32,7 @@ func Base(encapIP netip.Addr) []openflow.Flow {
 	baseResolve(&b)
 	baseRoute(&b)
 	baseOutside(&b)
+	baseChain(&b)
 	baseForward(&b, encapIP)
 	baseICMPError(&b)
 	return b.flows

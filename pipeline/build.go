@@ -13,6 +13,7 @@ var GatewayMAC = [6]byte(topology.GatewayMAC)
 
 // Priorities with a meaning beyond their table's order.
 const (
+	prioOwnSteer   = 40000 // in steer: a router's own addresses
 	prioEcho       = 1200 // in route and enter: a router's own addresses
 	prioOwn        = 1100
 	prioTTL        = 1050
@@ -54,6 +55,8 @@ func ethType(t uint64) openflow.FieldValue { return openflow.EthType.Uint(t) }
 func network(vni uint32) openflow.FieldValue { return RegNetwork.Uint(uint64(vni)) }
 
 func flagged(bit int) openflow.FieldValue { return RegFlags.UintMask(1<<bit, 1<<bit) }
+
+func lowered(bit int) openflow.FieldValue { return RegFlags.UintMask(0, 1<<bit) }
 
 func raise(bit int) openflow.Action {
 	return openflow.Load{Value: 1, Dst: RegFlags, Ofs: bit, NBits: 1}

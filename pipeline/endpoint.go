@@ -17,10 +17,7 @@ func EndpointRemote(n *topology.Network, e *topology.Endpoint, vtep netip.Addr) 
 		b.add(TableNeighbour, 100, match(network(vni), nextHop(a)),
 			openflow.SetField{FieldValue: openflow.EthDst.MAC(e.Allocated.MAC)}, raise(FlagFound))
 	}
-	b.add(TableForward, prioRemote, match(network(vni), openflow.EthDst.MAC(e.Allocated.MAC)),
-		openflow.SetField{FieldValue: openflow.TunID.Uint(uint64(vni))},
-		openflow.SetField{FieldValue: tunDst(vtep)},
-		openflow.Output{Port: TunnelPort})
+	b.goTo(TableForward, prioRemote, match(network(vni), openflow.EthDst.MAC(e.Allocated.MAC)), TableEncap, set(tunDst(vtep)))
 	return b.flows
 }
 
@@ -104,12 +101,12 @@ func (s sender) allow(mac topology.MAC, p netip.Prefix) {
 	from := match(inPort(s.port), openflow.EthSrc.MAC(mac))
 	with := func(f ...openflow.FieldValue) openflow.Match { return append(from[:len(from):len(from)], f...) }
 	if p.Addr().Is4() {
-		s.b.goTo(TableAntiSpoof, 200, with(ethType(ethIPv4), openflow.IPv4Src.Prefix(p)), TableAdmit)
+		s.b.goTo(TableAntiSpoof, 200, with(ethType(ethIPv4), openflow.IPv4Src.Prefix(p)), TableScope)
 		s.b.goTo(TableAntiSpoof, 200, with(ethType(ethARP), openflow.ARPSPA.Prefix(p), openflow.ARPSHA.MAC(mac)), TableResolve)
 		return
 	}
 	ip6 := with(ethType(ethIPv6), openflow.IPv6Src.Prefix(p))
-	s.b.goTo(TableAntiSpoof, 200, ip6, TableAdmit)
+	s.b.goTo(TableAntiSpoof, 200, ip6, TableScope)
 	// Neighbour discovery says addresses inside the packet again: they must be
 	// the sender's, or absent (RFC 4861, 4.3 and 4.4).
 	nd := func(typ uint64, f ...openflow.FieldValue) openflow.Match {

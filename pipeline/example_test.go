@@ -108,7 +108,7 @@ type fragment struct {
 
 // exampleFragments are all fragments of the host that has web1.
 func exampleFragments() []fragment {
-	return []fragment{
+	return append([]fragment{
 		{BaseSource, Base(vtep1)},
 		{"Endpoint acme/web1", EndpointLocal(blue, web1, 10)},
 		{"Endpoint acme/web1", EndpointRemote(blue, web1, vtep1)},
@@ -130,12 +130,13 @@ func exampleFragments() []fragment {
 		{"FloatingIP acme/web1", FloatingIP(web1FIP)},
 		{"FloatingIP acme/db1", FloatingIP(db1FIP)},
 		{"Gateway edge", Quotes(db1FIP.Targets[0].At.VNI, db1FIP.Targets[0].Inside)},
-	}
+	}, exampleChain()...)
 }
 
 // exampleGroups are the groups of that host.
 func exampleGroups() []openflow.Group {
-	return append(GatewayGroups(edge, carriers, "h1", exampleLinks["h1"]), HostGroups(examplePeers, exampleLinks["h1"])...)
+	groups := append(GatewayGroups(edge, carriers, "h1", exampleLinks["h1"]), HostGroups(examplePeers, exampleLinks["h1"])...)
+	return append(groups, exampleChainGroups()...)
 }
 
 // exampleLinks are the links of hosts that carry the gateway: to each other, and to h3 as a

@@ -26,6 +26,19 @@ const (
 	// RegExternal is the external network that the packet came in from, as
 	// ExternalNetwork numbers it; 0 for a packet from inside.
 	RegExternal = openflow.Reg14
+	// RegPosition is the VNI of the position in a chain that the packet is at, in bits 0 to
+	// 23 of metadata; bits 32 to 55 are a VNI for a moment.
+	RegPosition = openflow.Metadata
+	// RegFunction is the service function that the packet goes to or comes from, and
+	// RegInstance the number of its instance, 0 while none is chosen. RegArm is by which
+	// port an instance gave the packet back. RegBefore is the function that the packet
+	// comes from, and then its instance, 0 if that is not known.
+	RegFunction = openflow.Reg4
+	RegInstance = openflow.Reg5
+	RegArm      = openflow.Reg6
+	// RegZone, where a packet comes from another host, is the chain's zone.
+	RegZone = openflow.Reg6
+	RegBefore   = openflow.Reg7
 	// RegScratch (registers 8 and 9) keeps a MAC for a moment.
 	RegScratch = openflow.XXReg2
 	// RegReason is why a packet is sent to the controller: a Reason.
@@ -50,6 +63,22 @@ const (
 	FlagAsked = 6
 	// FlagAnswers: it may only be an answer to what an endpoint began.
 	FlagAnswers = 7
+	// FlagFromInside and FlagToInside: source, and destination, are in the router's networks.
+	FlagFromInside = 8
+	FlagToInside   = 9
+	// FlagItself: an instance of a service function sends it as itself.
+	FlagItself = 10
+	// FlagAstray: another host sent it to an instance that this host cannot give it to.
+	FlagAstray = 11
+	// FlagBefore: the instance that it comes from is in RegBefore.
+	FlagBefore = 12
+)
+
+// Ports of an instance, in RegArm.
+const (
+	armIn   = 1
+	armOut  = 2
+	armBoth = armIn | armOut
 )
 
 // Reason says why a packet is sent to the controller.

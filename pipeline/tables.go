@@ -24,11 +24,18 @@ const (
 	TableTranslate   uint8 = 5
 	TableReturn      uint8 = 6
 	TableArrive      uint8 = 7
+	TableEmit        uint8 = 8
 	TableAntiSpoof   uint8 = 10
 	TableResolve     uint8 = 20
 	TableARPReply    uint8 = 21
 	TableNDReply     uint8 = 22
 	TableNDReplyEnd  uint8 = 23
+	TableScope       uint8 = 24
+	TableFromInside  uint8 = 25
+	TableToInside    uint8 = 26
+	TableSteer       uint8 = 27
+	TableDirection   uint8 = 28
+	TableUnsteered   uint8 = 29
 	TableAdmit       uint8 = 30
 	TableRoute       uint8 = 40
 	TableDepart      uint8 = 42
@@ -43,11 +50,31 @@ const (
 	TableRouted      uint8 = 55
 	TableWire        uint8 = 56
 	TableForward     uint8 = 60
+	TableEncap       uint8 = 62
 	TableFloodRemote uint8 = 70
 	TableFloodLocal  uint8 = 71
 	TableFloodPage   uint8 = 72
 	TableTunnelOut   uint8 = 80
 	TableICMPError   uint8 = 90
+	TableBegin       uint8 = 99
+	TableNext        uint8 = 100
+	TablePinned      uint8 = 101
+	TableHop         uint8 = 102
+	TableChoose      uint8 = 103
+	TableShare       uint8 = 104
+	TablePin         uint8 = 105
+	TableArrival     uint8 = 106
+	TableBefore      uint8 = 107
+	TableLanding     uint8 = 108
+	TableRecalled    uint8 = 109
+	TableReceive     uint8 = 110
+	TableShareHere   uint8 = 111
+	TableAccept      uint8 = 112
+	TableDeliver     uint8 = 113
+	TableSend        uint8 = 114
+	TableFailed      uint8 = 116
+	TableEnd         uint8 = 117
+	TableOnward      uint8 = 118
 )
 
 // Tables returns the declarations, in order of number.
@@ -60,8 +87,8 @@ func Tables() []Table {
 		{
 			TableClassify, "classify",
 			"Where does the packet come from? A local endpoint's port gives it the VNI of its network in reg0; a packet from the tunnel brings its VNI along. A gateway host passes what leaves by a lane on to the host that carries it, once: with a source MAC by which that one knows it.",
-			f(openflow.InPort, openflow.VLANVID, openflow.TunID, openflow.TunIPv4Src, openflow.TunIPv6Src, openflow.EthSrc, openflow.EthDst, openflow.EthType, openflow.IPProto, openflow.UDPDst),
-			to(TableOutside, TableEnter, TableAntiSpoof, TableLeave, TableForward),
+			f(openflow.InPort, openflow.VLANVID, openflow.TunID, openflow.TunIPv4Src, openflow.TunIPv6Src, openflow.EthSrc, openflow.EthDst, openflow.EthType, openflow.IPProto, openflow.UDPDst, openflow.IPv4Src, openflow.IPv6Src, openflow.ICMPv6Type),
+			to(TableOutside, TableEnter, TableEmit, TableAntiSpoof, TableFromInside, TableToInside, TableLeave, TableForward, TableArrival),
 			"drop: the port belongs to no endpoint",
 		},
 		{
@@ -97,15 +124,22 @@ func Tables() []Table {
 			TableArrive, "arrive",
 			"A packet from outside, with its address inside, enters the router of reg1; not if it says that it comes from inside.",
 			f(openflow.Reg1, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src),
-			to(TableRoute),
+			to(TableToInside, TableSteer, TableRoute),
 			"drop",
+		},
+		{
+			TableEmit, "emit",
+			"What an instance of a service function gives back goes on in its chain. Which one that is, and in which direction, the instance's port says, its tag, or the packet's headers.",
+			append(f(openflow.Reg4, openflow.Reg6, openflow.Reg1, openflow.Reg2, openflow.VLANVID, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto, openflow.IPFrag, openflow.ConjID), ports...),
+			to(TableAntiSpoof, TableNext, TableEnd),
+			"drop: no chain leads here",
 		},
 		{
 			TableAntiSpoof, "anti-spoof",
 			"A local endpoint may send only from its own MAC and addresses, and from its allowed addresses. What it may not send is dropped and counted by a flow of its own.",
 			f(openflow.InPort, openflow.EthSrc, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.ARPSPA, openflow.ARPTPA, openflow.ARPSHA,
 				openflow.IPProto, openflow.IPTTL, openflow.IPFrag, openflow.ICMPv6Type, openflow.NDTarget, openflow.NDSLL, openflow.NDTLL),
-			to(TableResolve, TableAdmit),
+			to(TableResolve, TableScope, TableAdmit),
 			"drop",
 		},
 		{
@@ -135,6 +169,48 @@ func Tables() []Table {
 			append(icmp6, openflow.Reg2),
 			nil,
 			"drop",
+		},
+		{
+			TableScope, "scope",
+			"Which router's chains may the packet be in? What is for many, or sent by an instance of a service function as itself, is in none.",
+			f(openflow.Reg0, openflow.Reg2, openflow.EthDst, openflow.EthType, openflow.IPv6Dst),
+			to(TableFromInside, TableToInside, TableSteer, TableUnsteered),
+			"goto unsteered",
+		},
+		{
+			TableFromInside, "from-inside",
+			"Is the source in the router's networks, and in which one?",
+			f(openflow.Reg1, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src),
+			nil,
+			"no",
+		},
+		{
+			TableToInside, "to-inside",
+			"Is the destination in the router's networks, and in which one?",
+			f(openflow.Reg1, openflow.EthType, openflow.IPv4Dst, openflow.IPv6Dst),
+			nil,
+			"no",
+		},
+		{
+			TableSteer, "steer",
+			"The classifiers of the router's chains, the highest priority first, in both directions.",
+			append(f(openflow.Reg1, openflow.Reg2, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto, openflow.IPFrag, openflow.ConjID), ports...),
+			to(TableDirection, TableUnsteered, TableBegin),
+			"goto unsteered",
+		},
+		{
+			TableDirection, "direction",
+			"Where headers do not say it, connection tracking does: is the packet an answer?",
+			f(openflow.Metadata, openflow.CTState),
+			to(TableUnsteered, TableBegin),
+			"drop",
+		},
+		{
+			TableUnsteered, "unsteered",
+			"In no chain: on to be admitted, or routed if it comes from outside.",
+			f(openflow.Reg14),
+			to(TableAdmit, TableRoute),
+			"goto admit",
 		},
 		{
 			TableAdmit, "admit",
@@ -232,8 +308,15 @@ func Tables() []Table {
 			TableForward, "forward",
 			"Deliver by MAC within the network: to a local port, or through the tunnel to the host of the endpoint.",
 			f(openflow.InPort, openflow.Reg0, openflow.EthDst),
-			to(TableFloodRemote, TableFloodLocal),
+			to(TableEncap, TableFloodRemote, TableFloodLocal),
 			"drop: unknown unicast is not flooded",
+		},
+		{
+			TableEncap, "encap",
+			"To the host of an endpoint, with the VNI of its network; or, behind a chain, with that of the chain's end, by which the host knows where the packet comes from.",
+			f(openflow.Metadata),
+			nil,
+			"output to the tunnel port",
 		},
 		{
 			TableFloodRemote, "flood-remote",
@@ -269,6 +352,139 @@ func Tables() []Table {
 			f(openflow.Reg14, openflow.EthType, openflow.IPProto, openflow.IPFrag, openflow.ICMPv4Type, openflow.ICMPv6Type),
 			nil,
 			"to the controller",
+		},
+		{
+			TableBegin, "begin",
+			"A packet enters a chain. One from outside gets MACs of ours.",
+			f(openflow.Reg14),
+			to(TableNext),
+			"goto next",
+		},
+		{
+			TableNext, "next",
+			"On to the hop of metadata: copies to a tap, to the only instance of a function, or to that which connection tracking knows for this connection.",
+			f(openflow.Metadata, openflow.EthType),
+			to(TableNext, TablePinned, TableHop, TableFailed, TableEnd),
+			"drop",
+		},
+		{
+			TablePinned, "pinned",
+			"Which instance does the connection use? ct_label says it for each hop.",
+			f(openflow.Metadata),
+			to(TableHop),
+			"drop",
+		},
+		{
+			TableHop, "hop",
+			"To the instance of reg5 of the function of reg4: a group knows where it is, and whether it lives.",
+			f(openflow.Reg4, openflow.Reg5),
+			to(TableChoose),
+			"goto choose: there is no such instance",
+		},
+		{
+			TableChoose, "choose",
+			"The connection needs an instance: is there one that lives?",
+			f(openflow.Reg4),
+			nil,
+			"drop",
+		},
+		{
+			TableShare, "share",
+			"A group chooses one of those that live, by their weights.",
+			f(openflow.Reg4),
+			nil,
+			"drop",
+		},
+		{
+			TablePin, "pin",
+			"The connection stays with the instance that was chosen.",
+			f(openflow.Metadata, openflow.EthType),
+			to(TableHop),
+			"drop",
+		},
+		{
+			TableArrival, "arrival",
+			"From another host, at a hop of a chain or behind its last one.",
+			f(openflow.Metadata),
+			to(TableBefore, TableLanding, TableAccept, TableToInside),
+			"drop: this host knows no such chain",
+		},
+		{
+			TableBefore, "before",
+			"Which instance of the function before is on the host that the packet comes from?",
+			f(openflow.Reg7, openflow.TunIPv4Src, openflow.TunIPv6Src),
+			nil,
+			"not known",
+		},
+		{
+			TableLanding, "landing",
+			"Is an instance of the function here? Where several are, connection tracking knows which one a packet comes back to.",
+			f(openflow.Metadata, openflow.Reg4, openflow.Reg5, openflow.EthType),
+			to(TableRecalled, TableReceive, TableHop, TableFailed),
+			"as the fail mode says",
+		},
+		{
+			TableRecalled, "recalled",
+			"What connection tracking knows of the instance.",
+			f(openflow.Metadata, openflow.CTLabel),
+			to(TableReceive),
+			"drop",
+		},
+		{
+			TableReceive, "receive",
+			"To the instance of reg5 here, to any one here if that is left open, or once more to another host.",
+			f(openflow.Reg4, openflow.Reg5),
+			to(TableHop),
+			"drop",
+		},
+		{
+			TableShareHere, "share-here",
+			"A group chooses one of the instances here.",
+			f(openflow.Reg4),
+			nil,
+			"drop",
+		},
+		{
+			TableAccept, "accept",
+			"The packet is on the host of its instance, or of its destination: connection tracking notes where it comes from, and which instance it uses. It gets the chain's tag, if the function has tags.",
+			f(openflow.Metadata, openflow.Reg2, openflow.EthType),
+			to(TableForward, TableDeliver),
+			"drop",
+		},
+		{
+			TableDeliver, "deliver",
+			"Out of the port of the instance.",
+			f(openflow.Metadata, openflow.Reg4, openflow.Reg5),
+			nil,
+			"drop",
+		},
+		{
+			TableSend, "send",
+			"Into the tunnel, with the position as VNI.",
+			f(openflow.Reg2),
+			nil,
+			"output to the tunnel port",
+		},
+		{
+			TableFailed, "failed",
+			"No instance can take the packet: it skips the function, or is dropped and counted.",
+			f(openflow.Metadata),
+			to(TableNext, TableEnd),
+			"drop",
+		},
+		{
+			TableEnd, "end",
+			"Behind the last function: back into the network of its source.",
+			f(openflow.Metadata),
+			to(TableFromInside, TableOnward),
+			"drop",
+		},
+		{
+			TableOnward, "onward",
+			"On as if it had not been in a chain; what is from outside is routed.",
+			f(openflow.Reg0),
+			to(TableRoute, TableAdmit),
+			"goto admit",
 		},
 	}
 }

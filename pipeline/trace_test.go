@@ -45,13 +45,21 @@ func TestTraces(t *testing.T) {
 		spoofed  = "10. in_port=10, priority 100, " // the flow that drops and counts
 		badND    = ", priority 240, "               // the same for neighbour discovery
 	)
+	const (
+		toDB     = "tcp,nw_src=10.0.0.10,nw_dst=10.0.1.20,nw_ttl=64,tcp_dst=5432"
+		fromDB   = "tcp,nw_src=10.0.1.20,nw_dst=10.0.0.10,nw_ttl=64,tcp_src=5432"
+		idsOut   = "in_port=22,dl_src=02:00:00:00:00:10," + toGW
+		idsIn    = "in_port=21,dl_src=02:00:00:00:01:20," + toGW
+		fw1Out   = "in_port=23,dl_src=02:00:00:00:00:23," + toGW
+		inChain2 = "in_port=1,tun_src=192.0.2.2,tun_dst=192.0.2.1,"
+	)
 	tests := []struct {
 		name, packet string
 		want, not    []string
 	}{
 		{"unknown port", "in_port=99," + "dl_src=02:00:00:00:00:10," + toGW + "ip", []string{"drop"}, []string{"output", toCtl}},
 		{"routed to another host", web1Out + toGW + "tcp,nw_src=10.0.0.10,nw_dst=10.0.1.20,nw_ttl=64",
-			[]string{"set_field:192.0.2.2->tun_dst", "set_field:0x1001->tun_id", "set_field:02:00:00:00:01:20->eth_dst", "set_field:0e:64:76:00:00:01->eth_src", "dec_ttl", toTunnel}, nil},
+			[]string{"set_field:192.0.2.2->tun_dst", "move:NXM_NX_REG0[0..23]->NXM_NX_TUN_ID[0..23]", "set_field:02:00:00:00:01:20->eth_dst", "set_field:0e:64:76:00:00:01->eth_src", "dec_ttl", toTunnel}, nil},
 		{"static route", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=10.9.8.7,nw_ttl=64",
 			[]string{"set_field:02:00:00:00:01:20->eth_dst", toTunnel}, nil},
 		{"spoofed MAC", "in_port=10,dl_src=02:00:00:00:00:66," + toGW + "ip,nw_src=10.0.0.10,nw_dst=10.0.1.20", []string{spoofed}, []string{"output", toCtl}},
@@ -134,6 +142,23 @@ func TestTraces(t *testing.T) {
 		{"from a floating IP here to one at the gateway", web1Out + toGW + "tcp,nw_src=10.0.0.10,nw_dst=203.0.113.2,nw_ttl=64", []string{"dl_dst=0e:00:00:00:00:01", " 2. "}, []string{"output:61000"}},
 		{"BFD to a lane", web1Out + toGW + "udp,nw_src=10.0.0.10,nw_dst=203.0.113.2,udp_dst=3784,nw_ttl=64", []string{"54. udp,reg0=0x1000001,dl_dst=0e:00:00:00:00:01,tp_dst=3784, priority 110"}, []string{"output"}},
 		{"tick", "in_port=63000,dl_src=02:00:00:00:00:99,dl_dst=01:80:c2:00:00:30,dl_type=0x8902", []string{"set_field:0e:00:00:00:00:01->eth_src", "output:61000"}, nil},
+		{"chain, first hop here", web1Out + toGW + "tcp,nw_src=10.0.0.10,nw_dst=10.0.1.20,nw_ttl=64,tcp_dst=5433",
+			[]string{"load:0xc00220->OXM_OF_METADATA[0..23]", "ct(commit,zone=8,exec(move:NXM_NX_REG5[0..7]->NXM_NX_CT_LABEL[0..7]))", "113. ", "output:21"}, []string{toTunnel, "dec_ttl"}},
+		{"chain, another port", web1Out + toGW + "tcp,nw_src=10.0.0.10,nw_dst=10.0.1.20,nw_ttl=64,tcp_dst=5434", []string{toTunnel}, []string{"OXM_OF_METADATA[0..23]", "output:21"}},
+		{"chain, to the second hop", idsOut + toDB, []string{"load:0xc00240->OXM_OF_METADATA[0..23]", "ct(table=101,zone=8)", "group:536871072"}, []string{"output:23"}},
+		{"chain, the second hop is known", "trk,est " + idsOut + toDB, []string{"move:NXM_NX_CT_LABEL[8..15]->NXM_NX_REG5[0..7]", "set_field:0->reg5", "group:536871072"}, nil},
+		{"chain, back from the last hop", fw1Out + fromDB, []string{"load:0xc00320->OXM_OF_METADATA[0..23]", "output:22"}, []string{toTunnel}},
+		{"chain, a copy, and then its end", fw1Out + toDB, []string{"group:536871140", "load:0xc00200->OXM_OF_METADATA[0..23]", "set_field:02:00:00:00:01:20->eth_dst", "set_field:192.0.2.2->tun_dst", "move:OXM_OF_METADATA[0..23]->NXM_NX_TUN_ID[0..23]", toTunnel}, nil},
+		{"chain, back at its beginning", idsIn + fromDB, []string{"load:0xc00300->OXM_OF_METADATA[0..23]", "set_field:02:00:00:00:00:10->eth_dst", toWeb1}, []string{toTunnel}},
+		{"chain, from another host", inChain2 + "tun_id=0xc00241," + toDB, []string{"set_field:0x1->reg7", "ct(commit,zone=8,exec(move:NXM_NX_REG5[0..7]->NXM_NX_CT_LABEL[8..15]))", "set_field:02:00:00:00:00:23->eth_dst", "output:23"}, nil},
+		{"chain, from another host for whom it may concern", inChain2 + "tun_id=0xc00240," + toDB, []string{"group:536871074"}, nil},
+		{"chain, from another host for an instance that is not here", inChain2 + "tun_id=0xc00242," + toDB, []string{"load:0x1->NXM_NX_REG2[11]", "group:536871042"}, []string{"output:23"}},
+		{"chain, back from another host", inChain2 + "tun_id=0xc00321," + fromDB, []string{"set_field:0x2->reg7", "move:NXM_NX_REG7[0..7]->NXM_NX_CT_LABEL[8..15]", "output:22"}, nil},
+		{"chain, back to the host of its source", inChain2 + "tun_id=0xc00300," + "dl_src=0e:64:76:00:00:01,dl_dst=02:00:00:00:00:10," + fromDB, []string{"set_field:0x1->reg7", "NXM_NX_REG0[0..23] is now 0x1000", toWeb1}, []string{toTunnel}},
+		{"chain that this host does not know", inChain2 + "tun_id=0xc00440," + toDB, nil, []string{"output", toCtl}},
+		{"an instance as itself", "in_port=23,dl_src=02:00:00:00:00:23," + toGW + "tcp,nw_src=10.0.0.23,nw_dst=10.0.1.20,nw_ttl=64,tcp_dst=5432", []string{"load:0x1->NXM_NX_REG2[10]", toTunnel}, []string{"OXM_OF_METADATA[0..23]", "output:21"}},
+		{"an instance that spoofs what no chain leads to it", fw1Out + "udp,nw_src=10.0.0.10,nw_dst=10.0.1.20,nw_ttl=64", []string{" 8. No match"}, []string{"output", toCtl}},
+		{"a bridge that passes a broadcast on", "in_port=22,dl_src=02:00:00:00:00:10," + toAll + "ip,nw_src=10.0.0.10,nw_dst=255.255.255.255", []string{"priority 220"}, []string{"output", toCtl}},
 		{"tunnel probe", "in_port=1,tun_id=0,tun_src=192.0.2.2,tun_dst=192.0.2.1,dl_type=0x88b5", []string{toCtl}, nil},
 	}
 	for _, tt := range tests {

@@ -7,6 +7,7 @@ const (
 	ctNew         = 0x01
 	ctEstablished = 0x02
 	ctRelated     = 0x04
+	ctReply       = 0x08
 	ctInvalid     = 0x10
 	ctTracked     = 0x20
 	ctSourceNAT   = 0x40

@@ -177,3 +177,10 @@ type HopAllocation struct {
 // PortRange is the ports from First to Last, both included. It is written as a range
 // "8000-8100" or one port "80".
 type PortRange struct{ First, Last uint16 }
+
+// The bounds of chains: they are parts of a VNI.
+const (
+	MaxChainID   = 8190
+	MaxHops      = 7
+	MaxInstances = 31
+)

@@ -1,0 +1,128 @@
+package pipeline
+
+import (
+	"github.com/dovetail-sdn/dovetail/openflow"
+	"github.com/dovetail-sdn/dovetail/topology"
+)
+
+// hopBuilder makes the flows of one hop in one direction.
+type hopBuilder struct {
+	*chainBuilder
+	Hop
+	k    int
+	back bool
+	here Position
+	// onward is the position behind the hop.
+	onward Position
+}
+
+func (b *chainBuilder) hop(k int, back bool) hopBuilder {
+	return hopBuilder{b, b.Hops[k-1], k, back, b.position(k, back), b.behind(k, back)}
+}
+
+func (h hopBuilder) tap() bool { return h.Function.Spec.Type == topology.FunctionTap }
+
+func (h hopBuilder) id() uint32 { return h.Function.Allocated.ID }
+
+// proceed has the packet go on behind the hop.
+func (h hopBuilder) proceed() []openflow.Action {
+	if h.onward.Hop == 0 {
+		return actions(h.onward.enter(), openflow.Resubmit{Table: TableEnd})
+	}
+	return actions(h.onward.enter(), openflow.Resubmit{Table: TableNext})
+}
+
+// next sends the packet to an instance. Where there is only one, what the connection
+// uses is noted all the same: when a second one comes, it stays.
+func (h hopBuilder) next() {
+	numbers := h.Function.Allocated.Instances
+	if h.tap() {
+		h.add(TableNext, 100, match(h.here.at()), append(actions(toFunction(h.id(), groupCopy)), h.proceed()...)...)
+		return
+	}
+	chosen := openflow.CT{Commit: true, Zone: h.zone(), Label: [2]openflow.Move{remember(h.k, RegInstance)}}
+	for _, eth := range []uint64{ethIPv4, ethIPv6} {
+		at := match(h.here.at(), ethType(eth))
+		h.add(TablePin, 100, at, chosen, openflow.Resubmit{Table: TableHop})
+		switch len(numbers) {
+		case 0:
+			h.goTo(TableNext, 100, at, TableFailed)
+		case 1:
+			h.goTo(TableNext, 100, at, TableHop, set(function(h.id())), set(instance(numbers[0].Number)), chosen)
+		default:
+			h.add(TableNext, 100, at, set(function(h.id())), openflow.CT{Zone: h.zone(), Table: TablePinned})
+		}
+	}
+}
+
+// failed is what happens to packets that no instance can take.
+func (h hopBuilder) failed() {
+	mode := h.Function.Spec.FailMode
+	if mode == topology.FailReroute || mode == "" {
+		mode = h.Function.Spec.LastResort
+	}
+	if h.tap() || mode == topology.FailOpen {
+		// What was found out of the way here is not true of the next one.
+		fresh := set(RegFlags.UintMask(0, 1<<FlagBefore|1<<FlagAstray))
+		h.add(TableFailed, 100, match(h.here.at()), append(actions(fresh), h.proceed()...)...)
+		return
+	}
+	h.add(TableFailed, 100, match(h.here.at()))
+}
+
+// arrive takes in what another host sends to an instance here, and finds out from which
+// instance of the function before it comes.
+func (h hopBuilder) arrive() {
+	a := actions(set(function(h.id())), openflow.Move{Src: RegPosition, Dst: RegInstance, NBits: instanceBits}, set(RegZone.Uint(uint64(h.zone()))), clearInPort())
+	if before := h.before(); before != 0 {
+		a = append(a, set(RegBefore.Uint(uint64(before))), openflow.Resubmit{Table: TableBefore})
+	}
+	h.goTo(TableArrival, 100, match(h.here.at()), TableLanding, a...)
+}
+
+// before is the function that packets of the direction pass before the hop; 0 for none.
+func (h hopBuilder) before() uint32 {
+	k := h.k - 1
+	if h.back {
+		k = h.k + 1
+	}
+	return h.functionAt(k)
+}
+
+// functionAt is the function of a hop, 0 where there is none that gives packets back.
+func (c *Chain) functionAt(hop int) uint32 {
+	if hop < 1 || hop > len(c.Hops) || c.Hops[hop-1].Function.Spec.Type == topology.FunctionTap {
+		return 0
+	}
+	return c.Hops[hop-1].Function.Allocated.ID
+}
+
+// accept notes what the connection uses, now that the packet is where its instance is,
+// and gives it the chain's tag.
+func (b *chainBuilder) accept(k int) {
+	h := b.hop(k, false)
+	if h.tap() {
+		b.goTo(TableAccept, 100, match(h.here.either()), TableDeliver)
+		return
+	}
+	var tag []openflow.Action
+	if h.VLAN != 0 {
+		tag = actions(openflow.PushVLAN{}, set(openflow.VLANVID.Uint(tagged|uint64(h.VLAN))))
+	}
+	own := openflow.CT{Commit: true, Zone: b.zone(), Label: [2]openflow.Move{remember(k, RegInstance)}}
+	for _, eth := range []uint64{ethIPv4, ethIPv6} {
+		b.goTo(TableAccept, 100, match(h.here.either(), ethType(eth)), TableDeliver, append(actions(own), tag...)...)
+		for _, back := range []bool{false, true} {
+			before := k - 1
+			if back {
+				before = k + 1
+			}
+			if b.functionAt(before) == 0 {
+				continue
+			}
+			both := own
+			both.Label[1] = remember(before, RegBefore)
+			b.goTo(TableAccept, 110, match(b.position(k, back).at(), ethType(eth), flagged(FlagBefore)), TableDeliver, append(actions(both), tag...)...)
+		}
+	}
+}
