@@ -52,9 +52,10 @@ type Carrier struct {
 }
 
 // Keys of the tunnels by whose liveness hosts watch gateways, and of their packets in the
-// direction back; no network has them. Links ask under ProbeVNI.
+// direction back; they are the five highest, which neither a network nor a chain has. Links
+// ask under ProbeVNI.
 const (
-	LinkBackVNI = topology.MaxVNI + 1 + iota
+	LinkBackVNI = 1<<24 - 5 + iota
 	PresenceVNI
 	PresenceBackVNI
 	StandInVNI

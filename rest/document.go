@@ -82,7 +82,7 @@ func describe(schemas map[string]*huma.Schema) {
 	for at, text := range map[string]string{
 		"Metadata.name":                       "Chosen by the client",
 		"Metadata.revision":                   "Changes with each write; the first part of the ETag",
-		"NetworkSpec.vni":                     "VXLAN network identifier, 1 to 16777210; left out: one is allocated. It cannot change later",
+		"NetworkSpec.vni":                     "VXLAN network identifier, 1 to 12582911; left out: one is allocated. It cannot change later",
 		"NetworkSpec.mtu":                     "The largest IP packet in bytes; left out: 1450",
 		"NetworkSpec.subnets":                 "They hold the addresses of the network's endpoints, IPv4 and IPv6",
 		"Subnet.gateway":                      "Where routers of the network answer; left out: the first host address of the prefix",

@@ -50,6 +50,10 @@ var GatewayMAC = MAC{0x0e, 0x64, 0x76, 0x00, 0x00, 0x01}
 // can have it.
 var PassedOnMAC = MAC{0x0e, 0x64, 0x76, 0x00, 0x00, 0x02}
 
+// OutsideMAC is the source of packets that come into a chain from outside. No endpoint can
+// have it.
+var OutsideMAC = MAC{0x0e, 0x64, 0x76, 0x00, 0x00, 0x03}
+
 // LinkLocal is the IPv6 link-local address that is derived from the MAC
 // (RFC 4291, appendix A).
 func (m MAC) LinkLocal() netip.Addr {

@@ -73,7 +73,7 @@ type Network struct {
 
 // NetworkSpec is what the user says of a network.
 type NetworkSpec struct {
-	// VNI is the VXLAN network identifier, 1 to 16777210; 0 lets the
+	// VNI is the VXLAN network identifier, 1 to 12582911; 0 lets the
 	// controller allocate one. It cannot change once it is allocated.
 	VNI uint32 `json:"vni,omitempty"`
 	// Subnets hold the addresses of the network's endpoints, IPv4 and IPv6.

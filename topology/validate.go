@@ -16,8 +16,9 @@ const (
 	MaxStaticRoutes     = 1024 // of a router
 	MaxAddresses        = 16   // of an endpoint
 	MaxAllowedAddresses = 64   // of an endpoint
-	// MaxVNI leaves out the highest five, by which hosts watch gateways.
-	MaxVNI = 1<<24 - 6
+	// MaxVNI is the highest VNI of a network. Those above say where in a chain a packet is,
+	// but for the highest five, by which hosts watch gateways.
+	MaxVNI = 0xBFFFFF
 )
 
 // Validate says whether an object can be right by itself, whatever else exists.

@@ -45,6 +45,8 @@ func checkMAC(m MAC) string {
 		return fmt.Sprintf("%s is the MAC address of every router; choose another", m)
 	case m == PassedOnMAC:
 		return fmt.Sprintf("%s is a MAC address of the hosts of gateways; choose another", m)
+	case m == OutsideMAC:
+		return fmt.Sprintf("%s is the MAC address of what comes into service chains from outside; choose another", m)
 	}
 	return ""
 }

@@ -83,8 +83,8 @@ func TestValidate(t *testing.T) {
 
 		{networkDoc(""), ""},
 		{networkDoc("vni: 1"), ""},
-		{networkDoc("vni: 16777210"), ""},
-		{networkDoc("vni: 16777211"), "spec.vni"},
+		{networkDoc("vni: 12582911"), ""},
+		{networkDoc("vni: 12582912"), "spec.vni"},
 		{networkDoc("mtu: 576"), ""},
 		{networkDoc("mtu: 575"), "spec.mtu"},
 		{networkDoc("mtu: 9001"), "spec.mtu"},
@@ -140,6 +140,7 @@ func TestValidate(t *testing.T) {
 		{endpointDoc("network: blue, mac: 'ff:ff:ff:ff:ff:ff'"), "spec.mac"},
 		{endpointDoc("network: blue, mac: '" + GatewayMAC.String() + "'"), "spec.mac"},
 		{endpointDoc("network: blue, mac: '" + PassedOnMAC.String() + "'"), "spec.mac"},
+		{endpointDoc("network: blue, mac: '" + OutsideMAC.String() + "'"), "spec.mac"},
 		{endpointDoc("network: blue, allowedAddresses: [{prefix: 0.0.0.0/0}, {prefix: 10.0.0.9/32, mac: '00:00:5e:00:01:01'}]"), ""},
 		{endpointDoc("network: blue, allowedAddresses: [{}]"), "spec.allowedAddresses[0].prefix"},
 		{endpointDoc("network: blue, allowedAddresses: [{prefix: 224.0.0.1/32}]"), "spec.allowedAddresses[0].prefix"},
