@@ -23,6 +23,8 @@ type (
 	Gateway         = topology.Resource[topology.GatewaySpec, topology.GatewayStatus]
 	FloatingIP      = topology.Resource[topology.FloatingIPSpec, topology.FloatingIPStatus]
 	Service         = topology.Resource[topology.ServiceSpec, topology.ServiceStatus]
+	ServiceFunction = topology.Resource[topology.ServiceFunctionSpec, topology.ServiceFunctionStatus]
+	Chain           = topology.Resource[topology.ChainSpec, topology.ChainStatus]
 )
 
 // Collection is the objects of one kind, of one tenant if the kind has tenants.
@@ -74,6 +76,16 @@ func (c *Client) FloatingIPs(tenant string) Collection[topology.FloatingIPSpec, 
 // Services are those of a tenant; "" is good for List alone, and means all.
 func (c *Client) Services(tenant string) Collection[topology.ServiceSpec, topology.ServiceStatus] {
 	return Collection[topology.ServiceSpec, topology.ServiceStatus]{c, topology.Key{Kind: topology.KindService, Tenant: tenant}}
+}
+
+// ServiceFunctions are those of a tenant; "" is good for List alone, and means all.
+func (c *Client) ServiceFunctions(tenant string) Collection[topology.ServiceFunctionSpec, topology.ServiceFunctionStatus] {
+	return Collection[topology.ServiceFunctionSpec, topology.ServiceFunctionStatus]{c, topology.Key{Kind: topology.KindServiceFunction, Tenant: tenant}}
+}
+
+// Chains are those of a tenant; "" is good for List alone, and means all.
+func (c *Client) Chains(tenant string) Collection[topology.ChainSpec, topology.ChainStatus] {
+	return Collection[topology.ChainSpec, topology.ChainStatus]{c, topology.Key{Kind: topology.KindChain, Tenant: tenant}}
 }
 
 func (col Collection[S, T]) path(name string) (string, error) {

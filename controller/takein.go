@@ -34,10 +34,11 @@ func (c *Controller) takeIn(b store.Batch) {
 // it, and goes after it.
 func rank(ev store.Event) int {
 	if ev.BindingBefore != nil || ev.BindingAfter != nil {
-		return 10
+		return len(topology.Kinds()) + 1
 	}
 	order := []topology.Kind{topology.KindHost, topology.KindTenant, topology.KindExternalNetwork, topology.KindGateway,
-		topology.KindNetwork, topology.KindEndpoint, topology.KindRouter, topology.KindFloatingIP, topology.KindService}
+		topology.KindNetwork, topology.KindEndpoint, topology.KindRouter, topology.KindFloatingIP, topology.KindService,
+		topology.KindServiceFunction, topology.KindChain}
 	if ev.After != nil {
 		return slices.Index(order, ev.After.Key().Kind)
 	}

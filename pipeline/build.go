@@ -14,7 +14,7 @@ var GatewayMAC = [6]byte(topology.GatewayMAC)
 // Priorities with a meaning beyond their table's order.
 const (
 	prioOwnSteer   = 40000 // in steer: a router's own addresses
-	prioEcho       = 1200 // in route and enter: a router's own addresses
+	prioEcho       = 1200  // in route and enter: a router's own addresses
 	prioOwn        = 1100
 	prioTTL        = 1050
 	prioService    = 1020 // in route: services outside

@@ -37,8 +37,8 @@ const (
 	RegInstance = openflow.Reg5
 	RegArm      = openflow.Reg6
 	// RegZone, where a packet comes from another host, is the chain's zone.
-	RegZone = openflow.Reg6
-	RegBefore   = openflow.Reg7
+	RegZone   = openflow.Reg6
+	RegBefore = openflow.Reg7
 	// RegScratch (registers 8 and 9) keeps a MAC for a moment.
 	RegScratch = openflow.XXReg2
 	// RegReason is why a packet is sent to the controller: a Reason.

@@ -21,6 +21,7 @@ func document(reg huma.Registry) *huma.OpenAPI {
 	reg.RegisterTypeAlias(reflect.TypeFor[netip.Addr](), reflect.TypeFor[addrText]())
 	reg.RegisterTypeAlias(reflect.TypeFor[topology.MAC](), reflect.TypeFor[macText]())
 	reg.RegisterTypeAlias(reflect.TypeFor[topology.AddressRange](), reflect.TypeFor[rangeText]())
+	reg.RegisterTypeAlias(reflect.TypeFor[topology.PortRange](), reflect.TypeFor[portsText]())
 	return &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{
@@ -54,6 +55,7 @@ type (
 	addrText   struct{}
 	macText    struct{}
 	rangeText  struct{}
+	portsText  struct{}
 )
 
 func (prefixText) Schema(huma.Registry) *huma.Schema {
@@ -70,6 +72,10 @@ func (macText) Schema(huma.Registry) *huma.Schema {
 
 func (rangeText) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Description: "A range of IP addresses, a prefix, or one address", Examples: []any{"192.0.2.10-192.0.2.50", "192.0.2.64/26"}}
+}
+
+func (portsText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Description: "A port, or a range of ports", Examples: []any{"80", "8000-8100"}}
 }
 
 func (s *server) problemSchema() *huma.Schema {
@@ -125,6 +131,43 @@ func describe(schemas map[string]*huma.Schema) {
 		"ServiceSpec.insideAddress":           "By which endpoints reach the service; left out: its own. IPv6 is never translated",
 		"ServiceSpec.ports":                   "What is reached, 1 to 64 ports",
 		"ServicePort.protocol":                "tcp or udp",
+		"ServiceFunctionSpec.type":            "transparent: gets frames as they were sent, and gives them back; routed: gets packets at its own MAC, and routes them on; rewriting: gets packets at its own MAC and sends others; tap: gets copies",
+		"ServiceFunctionSpec.instances":       "Up to 31 that share the load; without any, packets fare as failMode says",
+		"ServiceFunctionSpec.failMode":        "What happens to packets that the instance of their connection cannot take: reroute (left out: this one) moves the connection to another instance, closed drops them, open has them skip the function. Not for a tap",
+		"ServiceFunctionSpec.lastResort":      "With failMode reroute, what happens if no instance is left: closed (left out: this one) or open",
+		"ServiceFunctionSpec.preferLocal":     "A host sends new connections to its own instances while they live",
+		"ServiceFunctionSpec.tagged":          "Packets carry an IEEE 802.1Q tag that says which chain they are in, to an instance and back. Needed if chains of several routers use the function, or several chains one that rewrites",
+		"ServiceFunctionSpec.probe":           "Asks instances whether they work; left out: their links and hosts alone count. Not for a tap",
+		"ServiceFunctionSpec.sharedWith":      "Names of other tenants whose chains may use the function",
+		"Instance.in":                         "Name of an endpoint of the same tenant, to which packets go that are on their way from a chain's sources. An endpoint is in one instance of one function",
+		"Instance.out":                        "Name of the endpoint where they come back, and to which answers go; left out: the same endpoint",
+		"Instance.weight":                     "Its share of new connections, 1 to 100; left out: 1",
+		"Instance.drain":                      "It takes no new connections",
+		"InstanceAllocation.in":               "Names the instance",
+		"InstanceAllocation.number":           "Unique in the function, 1 to 31; stable",
+		"Probe.protocol":                      "arp or icmp: an address of the instance is asked, or of a transparent one, what is sent through it has to come out; tcp: a port of the instance accepts a connection, not for transparent ones",
+		"Probe.port":                          "Of tcp only",
+		"Probe.intervalMillis":                "Time between two questions, 100 to 60000; left out: 1000",
+		"Probe.failures":                      "So many questions in a row without an answer mean that the instance is dead, 1 to 10; left out: 3",
+		"ServiceFunctionStatus.id":            "Unique among service functions, 1 to 65535; stable",
+		"ServiceFunctionStatus.instances":     "What is allocated for the instances, in the order of the spec",
+		"ChainSpec.router":                    "Name of a router of the same tenant. It cannot change later",
+		"ChainSpec.functions":                 "1 to 7 service functions, in the order in which packets from the sources pass them: NAME, or TENANT/NAME for one of another tenant that shares it",
+		"ChainSpec.sources":                   "One side: what fits any of the selectors; left out: every endpoint of the router's networks",
+		"ChainSpec.destinations":              "The other side: what fits any of the selectors; left out: everything",
+		"ChainSpec.protocol":                  "tcp, udp or icmp, of either IP version; left out: any",
+		"ChainSpec.ports":                     "Ports of the destinations, with tcp and udp only; left out: all",
+		"ChainSpec.priority":                  "Where several chains of a router fit, the highest wins; 1 to 10000, each once at a router; left out: one is allocated, below those that are there",
+		"Side.network":                        "Name of a network of the router",
+		"Side.labels":                         "The endpoints of the router's networks that have all of these labels",
+		"Side.cidr":                           "Addresses, wherever they are",
+		"Side.external":                       "Everything that the router reaches by gateways",
+		"ChainStatus.id":                      "Unique among chains, 1 to 8190; stable",
+		"ChainStatus.zone":                    "The connection tracking zone that remembers its connections; unique",
+		"ChainStatus.priority":                "The spec's, or the one that is allocated",
+		"ChainStatus.hops":                    "What is allocated for the chain at its functions, in their order",
+		"HopAllocation.function":              "TENANT/NAME",
+		"HopAllocation.vlan":                  "The tag of the chain's packets at the function, if that is tagged; 1 to 4094, unique there",
 		"LaneStatus.active":                   "The host that carries the lane; absent if none does",
 		"GatewayLane.active":                  "The host that carries the lane; absent if none does",
 		"GatewayLane.host":                    "Where the lane is while that host lives",

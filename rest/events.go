@@ -21,7 +21,7 @@ type eventsInput struct {
 	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that was read: those after it come first, as far as they are kept"`
 	After       string `query:"after" doc:"The same as Last-Event-ID, which goes before it"`
 	Tenant      string `query:"tenant" maxLength:"253" doc:"Only events of this tenant and its objects"`
-	Kind        string `query:"kind" enum:"Host,ExternalNetwork,Gateway,Tenant,Network,Router,Endpoint,FloatingIP,Service" doc:"Only events of objects of this kind"`
+	Kind        string `query:"kind" enum:"Host,ExternalNetwork,Gateway,Tenant,Network,Router,Endpoint,ServiceFunction,Chain,FloatingIP,Service" doc:"Only events of objects of this kind"`
 	Name        string `query:"name" maxLength:"253" doc:"Only events of objects of this name"`
 }
 

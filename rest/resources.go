@@ -77,4 +77,14 @@ var (
 		func(v *topology.Service, st topology.Status) topology.ServiceStatus {
 			return topology.ServiceStatus{Status: st, ServiceAllocation: v.Allocated}
 		})
+	functions = define[*topology.ServiceFunction, topology.ServiceFunctionSpec](topology.KindServiceFunction,
+		"A network service that chains lead traffic through, such as a firewall or a load balancer: instances that share the load.",
+		func(f *topology.ServiceFunction, st topology.Status) topology.ServiceFunctionStatus {
+			return topology.ServiceFunctionStatus{Status: st, ServiceFunctionAllocation: f.Allocated}
+		})
+	chains = define[*topology.Chain, topology.ChainSpec](topology.KindChain,
+		"Leads what goes between two sides of a router through service functions, answers in reverse order.",
+		func(c *topology.Chain, st topology.Status) topology.ChainStatus {
+			return topology.ChainStatus{Status: st, ChainAllocation: c.Allocated}
+		})
 )

@@ -112,6 +112,8 @@ func New(cfg Config) (http.Handler, error) {
 	register(s, gateways)
 	register(s, floatingIPs)
 	register(s, services)
+	register(s, functions)
+	register(s, chains)
 	s.registerApply()
 	s.registerEvents()
 	s.registerSystem()

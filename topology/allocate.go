@@ -39,6 +39,16 @@ func (p *pool) choose(low, limit uint32, key Key) (uint32, bool) {
 	return 0, false
 }
 
+// takenIn says whether somebody has a number from first to last.
+func (p *pool) takenIn(first, last uint32) bool {
+	for n := first; n <= last; n++ {
+		if p.taken.has(n) {
+			return true
+		}
+	}
+	return false
+}
+
 // newID chooses the number of a new object.
 func (p *pool) newID(key Key) (uint32, error) {
 	id, ok := p.choose(1, 1<<numbersBits, key)

@@ -9,11 +9,11 @@ import (
 // are left out.
 type claim struct {
 	as       claimKind
-	of       Key    // a tenant, or an endpoint
+	of       Key    // a tenant, an endpoint, or a router
 	gateway  string // or physical network
 	address  netip.Addr
 	protocol string
-	port     int // or VLAN
+	port     int // or VLAN, or priority
 }
 
 type claimKind string
@@ -33,11 +33,15 @@ const (
 	// claimWire: by the physical network and the VLAN, frames of external networks are
 	// told apart.
 	claimWire claimKind = "wire"
+	// claimInstance: what an endpoint that is an instance sends is of one function.
+	claimInstance claimKind = "instance"
+	// claimPriority: of two chains with one priority a switch would choose either.
+	claimPriority claimKind = "priority"
 )
 
 // claims are all that an object has alone: those of an external network in the
 // order of its peers and then its wire, those of a service two for each port, those of a floating IP
-// in the order of its ports.
+// in the order of its ports, those of a service function two for each instance.
 func claims(o Object) []claim {
 	var list []claim
 	switch o := o.(type) {
@@ -63,6 +67,12 @@ func claims(o Object) []claim {
 		for _, p := range o.Spec.Ports {
 			list = append(list, claim{claimTarget, Key{KindEndpoint, o.Metadata.Tenant, p.Endpoint}, o.Spec.Gateway, version, p.Protocol, p.target()})
 		}
+	case *ServiceFunction:
+		for _, e := range o.Endpoints() {
+			list = append(list, claim{as: claimInstance, of: e})
+		}
+	case *Chain:
+		list = append(list, o.priorityClaim(o.Allocated.Priority))
 	}
 	return list
 }
@@ -98,6 +108,11 @@ func (s *State) checkClaims(o Object) error {
 		case claimTarget:
 			return conflict(o.Key(), fmt.Sprintf("spec.ports[%d].endpointPort", i), holder,
 				"%s port %d of %s is reached at gateway %s by another floating IP already, and replies could not be told apart; choose another port", c.protocol, c.port, c.of, c.gateway)
+		case claimInstance:
+			return conflict(o.Key(), fmt.Sprintf("spec.instances[%d].%s", i/2, [2]string{"in", "out"}[i%2]), holder,
+				"%s is in an instance of another service function already; an endpoint is in one", c.of)
+		case claimPriority:
+			return conflict(o.Key(), "spec.priority", holder, "%d is the priority of another chain of %s already; choose another, or leave it out to have one allocated", c.port, c.of)
 		case claimInside:
 			return conflict(o.Key(), fmt.Sprintf("spec.ports[%d]", i/2), holder,
 				"%s port %d of %s inside is that of another service already, and packets could not be told apart", c.protocol, c.port, c.address)

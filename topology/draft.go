@@ -65,6 +65,8 @@ func (s *State) Try(changes []Change, env Env) (*Draft, error) {
 		d.putEndpoints,
 		d.putFloatingIPs,
 		d.putServices,
+		d.putFunctions,
+		d.putChains,
 		d.check,
 	} {
 		if err := part(); err != nil {
@@ -195,6 +197,7 @@ func (d *Draft) datapathID(env Env) uint64 {
 // the set of changes. Their numbers do not: nobody is to get one that an object
 // which is put again, later in the set, has already.
 func (d *Draft) clear() error {
+	d.undo = append(d.undo, d.dropFunctions)
 	for i := range d.steps {
 		st := &d.steps[i]
 		old := st.old
@@ -279,5 +282,5 @@ func (d *Draft) finish() {
 			}
 		}
 	}
-	d.steps = nil
+	d.dropFunctions()
 }

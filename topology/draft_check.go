@@ -42,7 +42,19 @@ func (d *Draft) check() error {
 				return err
 			}
 		case KindRouter:
+			old, _ := st.old.(*Router)
+			if err := d.state.checkSidesOf(st.now.(*Router), old); err != nil {
+				return err
+			}
 			routers[st.Key] = st.Key
+		case KindServiceFunction:
+			if err := d.state.checkUsers(st.now.(*ServiceFunction)); err != nil {
+				return err
+			}
+		case KindChain:
+			if err := d.state.checkChain(st.now.(*Chain)); err != nil {
+				return err
+			}
 		case KindNetwork:
 			n, old := st.now.(*Network), asNetwork(st.old)
 			if old == nil || slices.Equal(n.Allocated.Subnets, old.Allocated.Subnets) {
@@ -90,7 +102,9 @@ func (s *State) unreferenced(key Key) error {
 	case KindNetwork:
 		by = s.networkReferences(key)
 	case KindExternalNetwork, KindGateway, KindEndpoint:
-		by = s.externalReferences(key)
+		by = append(s.externalReferences(key), s.chainReferences(key)...)
+	case KindRouter, KindServiceFunction:
+		by = s.chainReferences(key)
 	case KindHost:
 		for e := range s.boundTo[key.Name] {
 			if s.objects[e] != nil {

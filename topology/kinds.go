@@ -17,6 +17,8 @@ var kinds = []struct {
 	{KindNetwork, "networks", true, func() Object { return &Network{} }},
 	{KindRouter, "routers", true, func() Object { return &Router{} }},
 	{KindEndpoint, "endpoints", true, func() Object { return &Endpoint{} }},
+	{KindServiceFunction, "service-functions", true, func() Object { return &ServiceFunction{} }},
+	{KindChain, "chains", true, func() Object { return &Chain{} }},
 	{KindFloatingIP, "floating-ips", true, func() Object { return &FloatingIP{} }},
 	{KindService, "services", true, func() Object { return &Service{} }},
 }

@@ -59,7 +59,3 @@ var OutsideMAC = MAC{0x0e, 0x64, 0x76, 0x00, 0x00, 0x03}
 func (m MAC) LinkLocal() netip.Addr {
 	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
 }
-
-// OutsideMAC is the source of packets from outside while they are in a chain. No endpoint
-// can have it.
-var OutsideMAC = MAC{0x0e, 0x64, 0x76, 0x00, 0x00, 0x03}

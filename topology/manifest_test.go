@@ -34,7 +34,7 @@ func TestDecodeManifest(t *testing.T) {
 		{"what was shown", `{"kind":"Network","metadata":{"name":"a","tenant":"t","revision":7,"created":"2026-01-02T03:04:05Z"},"spec":{},"allocated":{"vni":7},"status":{"phase":"pending"}}`, "Network t/a"},
 
 		{"no kind", "metadata: {name: a}", `document 1: Object: kind: is missing; kinds are Host, ExternalNetwork`},
-		{"unknown kind", "kind: Netwrok", `"Netwrok" is no kind of object; kinds are Host, ExternalNetwork, Gateway, Tenant, Network, Router, Endpoint, FloatingIP, Service and List`},
+		{"unknown kind", "kind: Netwrok", `"Netwrok" is no kind of object; kinds are Host, ExternalNetwork, Gateway, Tenant, Network, Router, Endpoint, ServiceFunction, Chain, FloatingIP, Service and List`},
 		{"text", "hello", `document 1: "hello" is no object`},
 		{"unknown field", "kind: Network\nmetadata: {name: a, tenant: t}\nspec: {subnts: []}", "document 1: Network t/a: spec.subnts: unknown field; known are mtu, subnets, vni"},
 		{"unknown nested field", "kind: Network\nmetadata: {name: a, tenant: t}\nspec: {subnets: [{cidr: 10.0.0.0/8, gw: 10.0.0.1}]}", "spec.subnets[0].gw: unknown field; known are cidr, gateway"},

@@ -52,6 +52,14 @@ func (f *FloatingIP) Key() Key { return Key{KindFloatingIP, f.Metadata.Tenant, f
 // Key implements Object.
 func (s *Service) Key() Key { return Key{KindService, s.Metadata.Tenant, s.Metadata.Name} }
 
+// Key implements Object.
+func (f *ServiceFunction) Key() Key {
+	return Key{KindServiceFunction, f.Metadata.Tenant, f.Metadata.Name}
+}
+
+// Key implements Object.
+func (c *Chain) Key() Key { return Key{KindChain, c.Metadata.Tenant, c.Metadata.Name} }
+
 // Meta implements Object.
 func (t *Tenant) Meta() *Metadata { return &t.Metadata }
 
@@ -79,6 +87,12 @@ func (f *FloatingIP) Meta() *Metadata { return &f.Metadata }
 // Meta implements Object.
 func (s *Service) Meta() *Metadata { return &s.Metadata }
 
+// Meta implements Object.
+func (f *ServiceFunction) Meta() *Metadata { return &f.Metadata }
+
+// Meta implements Object.
+func (c *Chain) Meta() *Metadata { return &c.Metadata }
+
 // Clone implements Object.
 func (t *Tenant) Clone() Object { return clone(t) }
 
@@ -105,6 +119,12 @@ func (f *FloatingIP) Clone() Object { return clone(f) }
 
 // Clone implements Object.
 func (s *Service) Clone() Object { return clone(s) }
+
+// Clone implements Object.
+func (f *ServiceFunction) Clone() Object { return clone(f) }
+
+// Clone implements Object.
+func (c *Chain) Clone() Object { return clone(c) }
 
 // NetworkKey is the key of the endpoint's network.
 func (e *Endpoint) NetworkKey() Key {

@@ -51,6 +51,14 @@ type (
 		Status
 		ServiceAllocation
 	}
+	ServiceFunctionStatus struct {
+		Status
+		ServiceFunctionAllocation
+	}
+	ChainStatus struct {
+		Status
+		ChainAllocation
+	}
 )
 
 // GatewayLane is a lane as the API shows it.

@@ -33,6 +33,11 @@ type State struct {
 	floating    map[Key]map[string]struct{} // endpoint to the floating IPs that name it
 	whole       map[Key]map[string]struct{} // and to those whose whole address stands for it
 	claims      map[claim]Key
+
+	functionIDs pool
+	chainIDs    pool
+	functions   map[Key]*functionIndex
+	chainsOf    map[Key]*routerChains // by router
 }
 
 // scope names the objects of one kind in one tenant.
@@ -76,6 +81,11 @@ func NewState() *State {
 		floating:    map[Key]map[string]struct{}{},
 		whole:       map[Key]map[string]struct{}{},
 		claims:      map[claim]Key{},
+
+		functionIDs: pool{holder: map[uint32]Key{}},
+		chainIDs:    pool{holder: map[uint32]Key{}},
+		functions:   map[Key]*functionIndex{},
+		chainsOf:    map[Key]*routerChains{},
 	}
 }
 
@@ -200,6 +210,10 @@ func (s *State) index(o Object) {
 				addTo(s.whole, e, o.Metadata.Name)
 			}
 		}
+	case *ServiceFunction:
+		s.function(o.Key())
+	case *Chain:
+		s.indexChain(o)
 	}
 }
 
@@ -238,6 +252,10 @@ func (s *State) unindex(o Object) {
 			removeFrom(s.floating, e, o.Metadata.Name)
 			removeFrom(s.whole, e, o.Metadata.Name)
 		}
+	case *ServiceFunction:
+		s.dropFunctionIfEmpty(o.Key())
+	case *Chain:
+		s.unindexChain(o)
 	}
 }
 
@@ -279,6 +297,16 @@ func (s *State) numbersOf(o Object) []held {
 		return []held{{&s.gatewayIDs, o.Allocated.ID}}
 	case *Host:
 		return []held{{&s.hostIDs, o.Allocated.ID}}
+	case *ServiceFunction:
+		return []held{{&s.functionIDs, o.Allocated.ID}}
+	case *Chain:
+		list := []held{{&s.chainIDs, o.Allocated.ID}, {&s.zones, o.Allocated.Zone}}
+		for _, key := range o.FunctionKeys() {
+			if h := o.hop(key); h.VLAN > 0 {
+				list = append(list, held{&s.function(key).vlans, uint32(h.VLAN)})
+			}
+		}
+		return list
 	}
 	return nil
 }

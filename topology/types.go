@@ -19,6 +19,8 @@ const (
 	KindGateway         Kind = "Gateway"
 	KindFloatingIP      Kind = "FloatingIP"
 	KindService         Kind = "Service"
+	KindServiceFunction Kind = "ServiceFunction"
+	KindChain           Kind = "Chain"
 	// KindPipeline is no kind of resource: it stands for the flows that every host
 	// has whatever its endpoints, where the owner of a flow is asked for.
 	KindPipeline Kind = "Pipeline"
@@ -43,7 +45,7 @@ type Metadata struct {
 }
 
 // Object is one resource: *Tenant, *Network, *Router, *Endpoint, *Host,
-// *ExternalNetwork, *Gateway, *FloatingIP or *Service.
+// *ExternalNetwork, *Gateway, *FloatingIP, *Service, *ServiceFunction or *Chain.
 // Objects that the store hands out are shared and must not be changed; use
 // Clone.
 type Object interface {

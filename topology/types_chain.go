@@ -54,9 +54,11 @@ type ServiceFunctionSpec struct {
 	// an instance and back. It can be left out where the chains of a function have one
 	// router, and, if it rewrites, where there is one chain.
 	Tagged bool `json:"tagged,omitempty"`
-	// Probe asks instances whether they work; nil goes by links and hosts alone.
+	// Probe asks instances whether they work; nil goes by links and hosts alone. A tap has
+	// none.
 	Probe *Probe `json:"probe,omitempty"`
-	// SharedWith are the tenants besides its own whose chains may use it.
+	// SharedWith are the tenants besides its own whose chains may use it. They need not
+	// exist yet.
 	SharedWith []string `json:"sharedWith,omitempty"`
 }
 
@@ -65,7 +67,7 @@ type ServiceFunctionSpec struct {
 type Instance struct {
 	// In is where packets come that go from the sources of a chain to its destinations.
 	In string `json:"in"`
-	// Out is where they come back out, and where answers go in; the same as In if left out.
+	// Out is where they come back out, and where answers go in; left out, that is In.
 	Out string `json:"out,omitempty"`
 	// Weight is its share of new connections, 1 to 100; 0 means 1.
 	Weight int `json:"weight,omitempty"`
@@ -169,18 +171,8 @@ type ChainAllocation struct {
 type HopAllocation struct {
 	// Function is the function's key, spelled out.
 	Function string `json:"function"` // TENANT/NAME
-	// VLAN is the chain's tag at the function, 1 to 4094, unique there and stable; 0 if
-	// the function is not tagged.
+	// VLAN is the chain's tag at the function, 1 to 4094, unique there and stable. There is
+	// one whether the function is tagged or not, so that it can become so later; 0 only if
+	// it is not and all are taken. Tag says which one packets have.
 	VLAN int `json:"vlan,omitempty"`
 }
-
-// PortRange is the ports from First to Last, both included. It is written as a range
-// "8000-8100" or one port "80".
-type PortRange struct{ First, Last uint16 }
-
-// The bounds of chains: they are parts of a VNI.
-const (
-	MaxChainID   = 8190
-	MaxHops      = 7
-	MaxInstances = 31
-)

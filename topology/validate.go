@@ -47,6 +47,10 @@ func Validate(o Object) error {
 		return validateFloatingIP(o)
 	case *Service:
 		return validateService(o)
+	case *ServiceFunction:
+		return validateFunction(o)
+	case *Chain:
+		return validateChain(o)
 	}
 	return invalid(key, "kind", "unknown kind %T", o)
 }
@@ -71,7 +75,7 @@ func validateMetadata(key Key, m *Metadata) error {
 			return invalid(key, "metadata.tenant", "%s", err)
 		}
 	}
-	return validateLabels(key, m.Labels)
+	return validateLabels(key, "metadata.labels", m.Labels)
 }
 
 // checkName says what is wrong with a name, which is an RFC 1123 label, or "".
@@ -119,12 +123,12 @@ func quoteShort(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-func validateLabels(key Key, labels map[string]string) error {
+func validateLabels(key Key, at string, labels map[string]string) error {
 	if len(labels) > MaxLabels {
-		return invalid(key, "metadata.labels", "%d labels; at most %d", len(labels), MaxLabels)
+		return invalid(key, at, "%d labels; at most %d", len(labels), MaxLabels)
 	}
 	for _, k := range slices.Sorted(maps.Keys(labels)) {
-		field := "metadata.labels[" + k + "]"
+		field := at + "[" + k + "]"
 		if !labelKey(k) {
 			return invalid(key, field, "a label's key has 1 to 253 characters of a-z, A-Z, 0-9, '.', '_', '-' and '/', and starts and ends with a letter or digit")
 		}

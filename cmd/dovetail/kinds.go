@@ -26,6 +26,8 @@ var kindNames = []struct {
 	{topology.KindGateway, []string{"gateway", "gw"}},
 	{topology.KindFloatingIP, []string{"floating-ip", "floatingip", "fip"}},
 	{topology.KindService, []string{"service", "svc"}},
+	{topology.KindServiceFunction, []string{"service-function", "servicefunction", "sf"}},
+	{topology.KindChain, []string{"chain", "ch"}},
 }
 
 func parseKind(s string) (topology.Kind, error) {

@@ -29,13 +29,20 @@ type object struct {
 		ExternalNetwork string                 `json:"externalNetwork"`
 		Gateway         string                 `json:"gateway"`
 		Endpoint        string                 `json:"endpoint"`
-		Ports           []topology.PortForward `json:"ports"`
+		Ports           []port                 `json:"ports"`
 		Hosts           []topology.GatewayHost `json:"hosts"`
 		BGP             *topology.BGP          `json:"bgp"`
 		Subnets         []struct {
 			CIDR     netip.Prefix `json:"cidr"`
 			NextHops []netip.Addr `json:"nextHops"`
 		} `json:"subnets"`
+		// of service functions and chains
+		Type      topology.FunctionType `json:"type"`
+		Instances []topology.Instance   `json:"instances"`
+		FailMode  topology.FailMode     `json:"failMode"`
+		Router    string                `json:"router"`
+		Functions []string              `json:"functions"`
+		Protocol  string                `json:"protocol"`
 	} `json:"spec"`
 	Status struct {
 		topology.Status
@@ -57,9 +64,24 @@ type object struct {
 		Lanes         []topology.GatewayLane `json:"lanes"`
 		Address       netip.Addr             `json:"address"`       // of a floating IP
 		InsideAddress netip.Addr             `json:"insideAddress"` // of a service
+		Priority      int                    `json:"priority"`      // of a chain
 	} `json:"status"`
 
 	raw json.RawMessage
+}
+
+// port is one port of a floating IP or a service, or a range of a chain.
+type port struct {
+	topology.PortForward
+	ports string
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *port) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		return json.Unmarshal(b, &p.ports)
+	}
+	return json.Unmarshal(b, &p.PortForward)
 }
 
 // qualified is the object's name as commands take it: TENANT/NAME, or NAME for what

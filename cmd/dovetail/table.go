@@ -121,7 +121,7 @@ func columns(kind topology.Kind, now time.Time) []column {
 				if o.Spec.Endpoint != "" {
 					return o.Spec.Endpoint
 				}
-				return joined(o.Spec.Ports, func(p topology.PortForward) string {
+				return joined(o.Spec.Ports, func(p port) string {
 					return fmt.Sprintf("%s/%d:%s", p.Protocol, p.Port, p.Endpoint)
 				})
 			}},
@@ -132,9 +132,28 @@ func columns(kind topology.Kind, now time.Time) []column {
 			{title: "ADDRESS", cell: func(o *object) string { return o.Spec.Address }},
 			{title: "INSIDE", cell: func(o *object) string { return o.Status.InsideAddress.String() }},
 			{title: "PORTS", cell: func(o *object) string {
-				return joined(o.Spec.Ports, func(p topology.PortForward) string { return fmt.Sprintf("%s/%d", p.Protocol, p.Port) })
+				return joined(o.Spec.Ports, func(p port) string { return fmt.Sprintf("%s/%d", p.Protocol, p.Port) })
 			}},
 			{title: "GATEWAY", cell: func(o *object) string { return o.Spec.Gateway }},
+			colPhase, colAge(now), colReason}
+	case topology.KindServiceFunction:
+		return []column{colTenant, colName,
+			{title: "TYPE", cell: func(o *object) string { return string(o.Spec.Type) }},
+			{title: "INSTANCES", cell: func(o *object) string { return strconv.Itoa(len(o.Spec.Instances)) }},
+			{title: "FAIL-MODE", cell: failMode},
+			{title: "ENDPOINTS", wide: true, cell: func(o *object) string { return joined(o.Spec.Instances, instanceText) }},
+			{title: "ID", wide: true, cell: func(o *object) string { return number(int(o.Status.ID)) }},
+			colPhase, colAge(now), colReason}
+	case topology.KindChain:
+		return []column{colTenant, colName,
+			{title: "ROUTER", cell: func(o *object) string { return o.Spec.Router }},
+			{title: "FUNCTIONS", cell: func(o *object) string { return strings.Join(o.Spec.Functions, ",") }},
+			{title: "PRIORITY", cell: func(o *object) string { return number(o.Status.Priority) }},
+			{title: "PROTOCOL", wide: true, cell: func(o *object) string { return o.Spec.Protocol }},
+			{title: "PORTS", wide: true, cell: func(o *object) string {
+				return joined(o.Spec.Ports, func(p port) string { return p.ports })
+			}},
+			{title: "ID", wide: true, cell: func(o *object) string { return number(int(o.Status.ID)) }},
 			colPhase, colAge(now), colReason}
 	case topology.KindHost:
 		return []column{colName,
@@ -155,6 +174,23 @@ func columns(kind topology.Kind, now time.Time) []column {
 	return []column{colName,
 		{title: "DESCRIPTION", wide: true, cell: func(o *object) string { return o.Spec.Description }},
 		colPhase, colAge(now), colReason}
+}
+
+// failMode is what a service function's fail mode comes to; a tap has none.
+func failMode(o *object) string {
+	if o.Spec.FailMode == "" && o.Spec.Type != topology.FunctionTap {
+		return string(topology.FailReroute)
+	}
+	return string(o.Spec.FailMode)
+}
+
+// instanceText is the endpoint of an instance, or both in the order in which packets from
+// the sources of chains pass them.
+func instanceText(in topology.Instance) string {
+	if in.Out == "" {
+		return in.In
+	}
+	return in.In + ">" + in.Out
 }
 
 // bgpText is the autonomous system, and those that routes are announced to.

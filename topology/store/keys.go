@@ -16,10 +16,12 @@ import (
 //	/dovetail/v1/guard/TENANT                written by every commit that touches the tenant
 //	/dovetail/v1/guard/@external             likewise gateways and what refers to them
 //	/dovetail/v1/tenant/NAME                 and likewise host/, externalnetwork/, gateway/
-//	/dovetail/v1/network/TENANT/NAME         and likewise router/, endpoint/, floatingip/, service/
+//	/dovetail/v1/network/TENANT/NAME         and likewise router/, endpoint/, floatingip/, service/,
+//	                                         servicefunction/, chain/
 //	/dovetail/v1/binding/TENANT/ENDPOINT
 //	/dovetail/v1/index/vni/NUMBER            the key of the holder; likewise router/NUMBER,
-//	                                         datapath/NUMBER, host/NUMBER, interface/ID
+//	                                         datapath/NUMBER, host/NUMBER, interface/ID,
+//	                                         function/NUMBER, chain/NUMBER, zone/NUMBER
 const (
 	schemaKey     = "/dovetail/schema"
 	schemaVersion = 1
@@ -71,8 +73,10 @@ func guards(o topology.Object) []string {
 	switch o := o.(type) {
 	case *topology.Tenant:
 		return []string{o.Metadata.Name}
-	case *topology.Network, *topology.Endpoint:
+	case *topology.Network, *topology.Endpoint, *topology.ServiceFunction:
 		return []string{o.Meta().Tenant}
+	case *topology.Chain:
+		return chainGuards(o)
 	case *topology.Router:
 		if len(o.Allocated.Gateways) == 0 {
 			return []string{o.Metadata.Tenant}
@@ -86,18 +90,37 @@ func guards(o topology.Object) []string {
 	return nil
 }
 
+// chainGuards are those of the chain's own tenant, and of the tenants whose functions it
+// uses: they must neither delete nor stop sharing them meanwhile, and chains of others
+// must not take the same VLANs there.
+func chainGuards(c *topology.Chain) []string {
+	list := []string{c.Metadata.Tenant}
+	for _, f := range c.FunctionKeys() {
+		if f.Tenant != c.Metadata.Tenant {
+			list = append(list, f.Tenant)
+		}
+	}
+	return list
+}
+
 // indexKeys are the keys of what an object holds that is unique across tenants. An
-// interface id with a '/' is one of its tenant's own, where the guard is enough.
+// interface id with a '/' is one of its tenant's own, where the guard is enough. Zones of
+// routers have had keys only since there are chains: those that an earlier version
+// stored are known from the objects.
 func indexKeys(o topology.Object) []string {
 	switch o := o.(type) {
 	case *topology.Network:
-		return []string{indexPrefix + "vni/" + strconv.FormatUint(uint64(o.Allocated.VNI), 10)}
+		return []string{indexKey("vni", o.Allocated.VNI)}
 	case *topology.Router:
-		keys := []string{indexPrefix + "router/" + strconv.FormatUint(uint64(o.Allocated.ID), 10)}
+		keys := []string{indexKey("router", o.Allocated.ID)}
 		for _, a := range o.Allocated.Gateways {
-			keys = append(keys, indexPrefix+"vni/"+strconv.FormatUint(uint64(a.VNI), 10))
+			keys = append(keys, indexKey("vni", a.VNI), indexKey("zone", a.Zone))
 		}
 		return keys
+	case *topology.ServiceFunction:
+		return []string{indexKey("function", o.Allocated.ID)}
+	case *topology.Chain:
+		return []string{indexKey("chain", o.Allocated.ID), indexKey("zone", o.Allocated.Zone)}
 	case *topology.Endpoint:
 		if strings.Contains(o.Allocated.InterfaceID, "/") {
 			return nil
@@ -106,11 +129,15 @@ func indexKeys(o topology.Object) []string {
 	case *topology.Host:
 		keys := []string{indexPrefix + "datapath/" + strconv.FormatUint(o.Allocated.DatapathID, 16)}
 		if o.Allocated.ID != 0 { // an earlier version gave none
-			keys = append(keys, indexPrefix+"host/"+strconv.FormatUint(uint64(o.Allocated.ID), 10))
+			keys = append(keys, indexKey("host", o.Allocated.ID))
 		}
 		return keys
 	}
 	return nil
+}
+
+func indexKey(of string, number uint32) string {
+	return indexPrefix + of + "/" + strconv.FormatUint(uint64(number), 10)
 }
 
 // encode is the stored form of an object; its revision is the key's own.
