@@ -85,6 +85,8 @@ func baseChain(b *builder) {
 	}
 	// An instance that a connection knows and that is none any more: it chooses again.
 	b.goTo(TableHop, 0, nil, TableChoose, set(instance(0)))
+	// One try is enough: what was chosen has an end that only this host knows to be dead.
+	b.goTo(TableChoose, 200, match(flagged(FlagChosen)), TableFailed)
 	b.add(TableLanding, 0, nil, openflow.Resubmit{Table: TableFailed})
 	b.add(TableOnward, 10, match(RegNetwork.Uint(0)), openflow.Resubmit{Table: TableRoute})
 	b.add(TableOnward, 0, nil, openflow.Resubmit{Table: TableAdmit})

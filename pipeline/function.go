@@ -33,7 +33,7 @@ func Function(f *topology.ServiceFunction, placed []Placed) []openflow.Flow {
 		b.add(TableHop, 100, match(function(id), instance(i.Number)), toFunction(id, groupHop+i.Number))
 	}
 	if f.Spec.Type != topology.FunctionTap {
-		b.add(TableChoose, 100, match(function(id)), toFunction(id, groupChoose))
+		b.add(TableChoose, 100, match(function(id)), raise(FlagChosen), toFunction(id, groupChoose))
 		b.add(TableShare, 100, match(function(id)), toFunction(id, groupShare))
 	}
 	// What is sent to an instance that is elsewhere by now goes there, once.
@@ -54,6 +54,7 @@ func Function(f *topology.ServiceFunction, placed []Placed) []openflow.Flow {
 // groupHop plus their numbers.
 const (
 	groupHop       = 0
+	groupOut       = 64 // is the other port of an instance up, too? Plus its number
 	groupChoose    = 32 // has a connection share the load, if some instance lives
 	groupShare     = 33 // chooses an instance
 	groupHere      = 34 // as groupChoose and groupShare, of the instances of this host
@@ -64,7 +65,7 @@ const (
 // functionGroups sets the groups of functions apart from those of gateways.
 const functionGroups = 1 << 29
 
-func functionGroup(id uint32, kind int) uint32 { return functionGroups | id<<6 | uint32(kind) }
+func functionGroup(id uint32, kind int) uint32 { return functionGroups | id<<7 | uint32(kind) }
 
 func toFunction(id uint32, kind int) openflow.Action {
 	return openflow.ToGroup{ID: functionGroup(id, kind)}
@@ -132,6 +133,10 @@ func (g functionGroupsOf) hops() []openflow.Group {
 			buckets = append(buckets, alive(g.watch(p), g.give(p)...))
 		}
 		groups = append(groups, g.group(groupHop+i.Number, openflow.GroupFastFailover, append(buckets, always(g.otherwise()...))))
+		if at >= 0 && g.placed[at].Host == g.self && g.placed[at].In != g.placed[at].Out {
+			groups = append(groups, g.group(groupOut+i.Number, openflow.GroupFastFailover, []openflow.Bucket{
+				alive(g.placed[at].Out, openflow.Resubmit{Table: TableAccept}), always(g.otherwise()...)}))
+		}
 	}
 	return groups
 }
@@ -139,6 +144,9 @@ func (g functionGroupsOf) hops() []openflow.Group {
 // give hands the packet to an instance.
 func (g functionGroupsOf) give(p Placed) []openflow.Action {
 	if p.Host == g.self {
+		if p.In != p.Out {
+			return actions(openflow.Resubmit{Table: TableOut})
+		}
 		return actions(openflow.Resubmit{Table: TableAccept})
 	}
 	return actions(set(tunDst(p.VTEP)), openflow.Resubmit{Table: TableSend})

@@ -40,6 +40,7 @@ func (h hopBuilder) next() {
 		h.add(TableNext, 100, match(h.here.at()), append(actions(toFunction(h.id(), groupCopy)), h.proceed()...)...)
 		return
 	}
+	fresh := openflow.Load{Dst: RegFlags, Ofs: FlagChosen, NBits: 1}
 	chosen := openflow.CT{Commit: true, Zone: h.zone(), Label: [2]openflow.Move{remember(h.k, RegInstance)}}
 	for _, eth := range []uint64{ethIPv4, ethIPv6} {
 		at := match(h.here.at(), ethType(eth))
@@ -48,9 +49,9 @@ func (h hopBuilder) next() {
 		case 0:
 			h.goTo(TableNext, 100, at, TableFailed)
 		case 1:
-			h.goTo(TableNext, 100, at, TableHop, set(function(h.id())), set(instance(numbers[0].Number)), chosen)
+			h.goTo(TableNext, 100, at, TableHop, fresh, set(function(h.id())), set(instance(numbers[0].Number)), chosen)
 		default:
-			h.add(TableNext, 100, at, set(function(h.id())), openflow.CT{Zone: h.zone(), Table: TablePinned})
+			h.add(TableNext, 100, at, fresh, set(function(h.id())), openflow.CT{Zone: h.zone(), Table: TablePinned})
 		}
 	}
 }
@@ -63,7 +64,7 @@ func (h hopBuilder) failed() {
 	}
 	if h.tap() || mode == topology.FailOpen {
 		// What was found out of the way here is not true of the next one.
-		fresh := set(RegFlags.UintMask(0, 1<<FlagBefore|1<<FlagAstray))
+		fresh := set(RegFlags.UintMask(0, 1<<FlagBefore|1<<FlagAstray|1<<FlagChosen))
 		h.add(TableFailed, 100, match(h.here.at()), append(actions(fresh), h.proceed()...)...)
 		return
 	}

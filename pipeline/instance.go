@@ -42,8 +42,8 @@ func InstanceLocal(i *Instance) []openflow.Flow {
 
 // LandingLocal is how packets that other hosts send get to the instances of a function on
 // this host. Which one it was that a packet comes back to may only be known here, if
-// there are several.
-func LandingLocal(f *topology.ServiceFunction, numbers []int) []openflow.Flow {
+// there are several. pairs are the instances with two ports.
+func LandingLocal(f *topology.ServiceFunction, numbers, pairs []int) []openflow.Flow {
 	var b builder
 	id := function(f.Allocated.ID)
 	b.goTo(TableLanding, 10, match(id), TableReceive)
@@ -51,6 +51,9 @@ func LandingLocal(f *topology.ServiceFunction, numbers []int) []openflow.Flow {
 		for _, eth := range []uint64{ethIPv4, ethIPv6} {
 			b.add(TableLanding, 20, match(id, backward(true), ethType(eth)), openflow.CT{ZoneField: RegZone, Table: TableRecalled})
 		}
+	}
+	for _, n := range pairs {
+		b.add(TableOut, 100, match(id, instance(n)), toFunction(f.Allocated.ID, groupOut+n))
 	}
 	for _, n := range numbers {
 		b.add(TableReceive, 100, match(id, instance(n)), raise(FlagAstray), toFunction(f.Allocated.ID, groupHop+n))

@@ -72,6 +72,8 @@ const (
 	FlagAstray = 11
 	// FlagBefore: the instance that it comes from is in RegBefore.
 	FlagBefore = 12
+	// FlagChosen: an instance was chosen at this hop, and failed all the same.
+	FlagChosen = 13
 )
 
 // Ports of an instance, in RegArm.

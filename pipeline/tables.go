@@ -72,6 +72,7 @@ const (
 	TableAccept      uint8 = 112
 	TableDeliver     uint8 = 113
 	TableSend        uint8 = 114
+	TableOut         uint8 = 115
 	TableFailed      uint8 = 116
 	TableEnd         uint8 = 117
 	TableOnward      uint8 = 118
@@ -384,8 +385,8 @@ func Tables() []Table {
 		{
 			TableChoose, "choose",
 			"The connection needs an instance: is there one that lives?",
-			f(openflow.Reg4),
-			nil,
+			f(openflow.Reg2, openflow.Reg4),
+			to(TableFailed),
 			"drop",
 		},
 		{
@@ -464,6 +465,13 @@ func Tables() []Table {
 			f(openflow.Reg2),
 			nil,
 			"output to the tunnel port",
+		},
+		{
+			TableOut, "out",
+			"An instance with two ports lives if both do.",
+			f(openflow.Reg4, openflow.Reg5),
+			nil,
+			"drop",
 		},
 		{
 			TableFailed, "failed",
