@@ -58,6 +58,9 @@ func (c *Controller) claimed(h *host, p ovsdb.Port, first bool) {
 	claims[i].port = p
 	if e := c.model.byInterface[p.InterfaceID]; e != nil {
 		c.rebind(e)
+		if e.function != nil && e.host == h {
+			c.functionDirty(e.function) // its link may be up or down
+		}
 	}
 }
 
@@ -134,7 +137,7 @@ func attachedMAC(e *endpoint, p ovsdb.Port) (mac topology.MAC, mismatch string) 
 		return topology.MAC{}, ""
 	}
 	mac, err := topology.ParseMAC(p.AttachedMAC)
-	if err != nil || mac[0]&1 != 0 || mac == topology.GatewayMAC {
+	if err != nil || mac[0]&1 != 0 || mac == topology.GatewayMAC || mac == topology.PassedOnMAC || mac == topology.OutsideMAC {
 		return topology.MAC{}, fmt.Sprintf("port %s has attached-mac %q, which no endpoint can have", p.Name, p.AttachedMAC)
 	}
 	if !e.spec.Spec.MAC.IsZero() {

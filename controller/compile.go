@@ -16,7 +16,8 @@ import (
 // bindings to be stored.
 func (c *Controller) flush() []*endpoint {
 	for h := range c.dirty.plans {
-		c.dirty.outside[h] = c.dirty.outside[h] || len(c.model.gateways) > 0 || len(h.gateways) > 0
+		c.dirty.outside[h] = c.dirty.outside[h] || len(c.model.gateways) > 0 || len(h.gateways) > 0 || len(c.model.chains) > 0 || len(h.functions) > 0
+		c.dirty.steering[h] = c.dirty.steering[h] || len(c.model.chains) > 0 || len(h.functions) > 0
 	}
 	d := c.dirty
 	c.dirty = newDirty()
@@ -36,6 +37,7 @@ func (c *Controller) flush() []*endpoint {
 		c.compileMembers(n)
 	}
 	c.flushOutside(d)
+	c.flushChains(d)
 	for r := range d.routers {
 		c.compileRouter(r)
 	}
@@ -126,6 +128,7 @@ func (c *Controller) awaitPlans(d dirty, grown map[*host][]*follow) {
 		}
 	}
 	c.awaitOutside(d, grown)
+	c.awaitChains(d, grown)
 }
 
 // awaitOutside has gateways wait for hosts that have come to carry them, floating IPs

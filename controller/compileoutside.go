@@ -82,6 +82,9 @@ func (c *Controller) compileRouter(r *router) {
 	for _, a := range c.attachments(r) {
 		flows = append(flows, pipeline.Exit(a)...)
 	}
+	if len(r.chains) > 0 {
+		flows = append(flows, pipeline.Scope(r.spec, r.networks())...)
+	}
 	c.set(&r.object, r.feed, flows)
 }
 

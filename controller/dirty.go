@@ -15,6 +15,9 @@ type dirty struct {
 	gateways  map[*gateway]bool     // Gateway
 	attached  map[*router]bool      // AtGateway
 	floats    map[*floating]bool    // FloatingIP
+	steering  map[*host]bool        // groups of functions, and instances
+	functions map[*function]bool    // Function
+	chains    map[*chain]bool       // Steer
 	routes    map[*external]bool    // what BGP announces
 	awaiting  map[*object][]*router // who waits for routers that are compiled
 	bindings  map[*endpoint]bool    // to be stored
@@ -32,6 +35,7 @@ func newDirty() dirty {
 		members: map[*network]bool{}, flood: map[hostNet]bool{}, routers: map[*router]bool{},
 		outside: map[*host]bool{}, externals: map[*external]bool{}, gateways: map[*gateway]bool{}, attached: map[*router]bool{},
 		floats: map[*floating]bool{}, routes: map[*external]bool{}, awaiting: map[*object][]*router{},
+		steering: map[*host]bool{}, functions: map[*function]bool{}, chains: map[*chain]bool{},
 		plans: map[*host]bool{}, bindings: map[*endpoint]bool{}, phases: map[*object]bool{},
 	}
 }

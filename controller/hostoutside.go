@@ -99,6 +99,7 @@ func (c *Controller) compileOutside(h *host) {
 		}
 	}
 	c.connect(h, exts)
+	maps.Copy(linked, c.instanceHosts(h))
 	if len(guarded) == 0 {
 		heard = nil
 	}
@@ -161,13 +162,13 @@ func (c *Controller) connect(h *host, exts map[*external]bool) {
 	}
 }
 
-// show is what a host has that carries gateways, or is a witness. heard are the links by
+// show is what a host has that carries gateways, is a witness, or has instances of functions. heard are the links by
 // which it knows that it is not cut off; none if it does not care.
 func (c *Controller) show(h *host, lanes []pipeline.LaneHere, peers map[*host]bool, heard []uint32) {
 	owner := h.key.String()
 	if len(lanes) == 0 {
 		var flows []openflow.Flow
-		if slices.Contains(c.witnesses, h) {
+		if slices.Contains(c.witnesses, h) || c.hasInstances(h) {
 			flows = pipeline.Witness()
 		}
 		c.set(&h.object, h.feed, flows)

@@ -34,6 +34,9 @@ func (c *Controller) hostChanged(before, after *topology.Host) {
 		c.dirty.base[h] = true
 		for e := range h.endpoints {
 			c.dirty.remote[e] = true
+			if e.function != nil {
+				c.functionDirty(e.function)
+			}
 		}
 		for n := range h.nets {
 			c.dirty.members[n] = true
@@ -100,6 +103,10 @@ func (c *Controller) hostRemoved(h *host) {
 	delete(c.dirty.base, h)
 	c.chooseWitnesses()
 	delete(c.dirty.outside, h)
+	delete(c.dirty.steering, h)
+	for f := range h.functions {
+		delete(f.hosts, h)
+	}
 	for _, g := range c.model.gateways {
 		delete(g.hosts, h)
 		if g.names(h.key.Name) {
@@ -148,6 +155,9 @@ func (c *Controller) networkChanged(before, after *topology.Network) {
 	if n.router != nil {
 		c.dirty.routers[n.router] = true
 		c.dirty.attached[n.router] = true
+		for ch := range n.router.chains {
+			c.chainDirty(ch)
+		}
 		for e := range n.endpoints {
 			c.endpointMoved(e) // its floating IP goes by the MTU
 		}
@@ -174,7 +184,7 @@ func (c *Controller) routerChanged(before, after *topology.Router) {
 	}
 	r := c.model.routers[after.Key()]
 	if r == nil {
-		r = &router{object: newObject(after.Key()), feed: newFollow(after.Key().String())}
+		r = &router{object: newObject(after.Key()), feed: newFollow(after.Key().String()), chains: map[*chain]bool{}}
 		c.model.routers[after.Key()] = r
 	}
 	if r.spec == nil || !sameWays(r.spec, after) {
@@ -188,6 +198,10 @@ func (c *Controller) routerChanged(before, after *topology.Router) {
 		c.attach(r, after)
 	}
 	r.spec = after
+	for ch := range r.chains {
+		c.replanChain(ch)
+		c.chainDirty(ch)
+	}
 	c.dirty.attached[r] = true
 	c.dirty.routers[r] = true
 	c.dirty.phases[&r.object] = true

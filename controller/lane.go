@@ -25,6 +25,10 @@ func (c *Controller) linksReported(h *host, links []ovsdb.LinkState) {
 	for g := range h.gateways {
 		c.lanesMoved(g)
 	}
+	c.dirty.steering[h] = c.dirty.steering[h] || len(h.functions) > 0
+	for f := range h.functions {
+		c.dirty.phases[&f.object] = true
+	}
 }
 
 // lanesMoved notes where the lanes of a gateway are now.

@@ -27,6 +27,8 @@ type model struct {
 	floatMACs map[topology.MAC]*floating
 	exits     map[uint32]exit
 	services  map[topology.Key]*service
+	functions map[topology.Key]*function
+	chains    map[topology.Key]*chain
 	// byInterface finds the endpoint of an iface-id.
 	byInterface map[string]*endpoint
 	// claims are all ports that hosts report, by iface-id, whether or not there is
@@ -52,6 +54,8 @@ func newModel() model {
 		floatMACs:   map[topology.MAC]*floating{},
 		exits:       map[uint32]exit{},
 		services:    map[topology.Key]*service{},
+		functions:   map[topology.Key]*function{},
+		chains:      map[topology.Key]*chain{},
 		byInterface: map[string]*endpoint{},
 		claims:      map[string][]claim{},
 		removed:     map[topology.Key]*object{},
@@ -79,6 +83,7 @@ type host struct {
 	// unproved are the probes of tunnels from here that were not answered yet.
 	unproved map[*host]*probe
 
+	functions map[*function]bool // whose groups it has
 	gateways  map[*gateway]bool  // whose groups it has
 	externals map[*external]bool // that it has ports of
 	wanted    ovsdb.Links        // what its gateways need
@@ -106,9 +111,10 @@ type network struct {
 // router joins networks.
 type router struct {
 	object
-	spec *topology.Router
-	feed *follow
-	nets []*network
+	spec   *topology.Router
+	feed   *follow
+	nets   []*network
+	chains map[*chain]bool // between its networks
 	// exits are the gateways that it is connected to; parts the feeds of theirs that it is in.
 	exits map[*gateway]bool
 	parts map[*follow]bool
@@ -126,6 +132,8 @@ type endpoint struct {
 	host    *host              // of the binding
 	floats  map[*floating]bool // that stand for it
 	localOn *host              // the host whose feed has its local fragment
+	// function is the one that it belongs to an instance of; nil for none.
+	function *function
 	// mismatch says that the port has another MAC than the endpoint.
 	mismatch string
 }

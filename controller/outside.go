@@ -340,6 +340,7 @@ func (c *Controller) endpointMoved(e *endpoint) {
 	for f := range e.floats {
 		c.dirty.floats[f] = true
 	}
+	c.steerEndpoint(e)
 }
 
 // hostOutsideChanged is for a host that is new, or has other mappings or another VTEP.

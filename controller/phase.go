@@ -91,6 +91,7 @@ func (c *Controller) settle(o *object) {
 	phase, _ := c.judge(o)
 	if phase != o.phase || o.since.IsZero() {
 		o.phase, o.since = phase, c.now()
+		c.chainsToo(o)
 		switch phase {
 		case topology.PhaseRealized:
 			c.event(topology.EventRealized, o.key, "", "every switch concerned has acknowledged")
@@ -161,6 +162,10 @@ func (c *Controller) judgeKind(key topology.Key) (topology.Phase, string) {
 		return c.judgeFloat(c.model.floats[key])
 	case topology.KindService:
 		return judgeService(c.model.services[key])
+	case topology.KindServiceFunction:
+		return c.judgeFunction(c.model.functions[key])
+	case topology.KindChain:
+		return c.judgeChain(c.model.chains[key])
 	}
 	return topology.PhaseRealized, ""
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // domain adds to feeds those of the network's routing domain: the network, its
-// router, and all networks that this joins.
+// router, all networks that this joins, and its chains.
 func domain(n *network, feeds map[*follow]bool) {
 	if feeds[n.feed] {
 		return
@@ -16,15 +16,27 @@ func domain(n *network, feeds map[*follow]bool) {
 	feeds[n.feed] = true
 	if r := n.router; r != nil && !feeds[r.feed] {
 		feeds[r.feed] = true
+		r.steers(feeds)
 		for _, m := range r.nets {
 			domain(m, feeds)
 		}
 	}
 }
 
+// steers adds to feeds those of the router's chains.
+func (r *router) steers(feeds map[*follow]bool) {
+	for ch := range r.chains {
+		feeds[ch.feed] = true
+		for _, f := range ch.hops {
+			feeds[f.feed] = true
+		}
+	}
+}
+
 // needed are the feeds that a host has to follow: its own, those of the domains in
-// which it has endpoints and of the external networks that it has ports of, and, of
-// each gateway that it carries, those of all routers that are connected.
+// which it has endpoints and of the external networks that it has ports of, of the
+// chains whose functions have instances on it, and, of each gateway that it carries, those
+// of all routers that are connected.
 func (c *Controller) needed(h *host) map[*follow]bool {
 	want := map[*follow]bool{h.feed: true}
 	for n := range h.nets {
@@ -33,6 +45,14 @@ func (c *Controller) needed(h *host) map[*follow]bool {
 	for x := range h.externals {
 		want[x.feed] = true
 	}
+	for ch := range h.chainsOf() {
+		r := ch.router
+		want[r.feed] = true
+		r.steers(want)
+		for _, n := range r.nets {
+			domain(n, want)
+		}
+	}
 	for g := range h.gateways {
 		if !c.carries(g, h) {
 			continue
@@ -40,6 +60,7 @@ func (c *Controller) needed(h *host) map[*follow]bool {
 		want[g.feed] = true
 		for r := range g.routers {
 			want[r.feed] = true
+			r.steers(want)
 			for _, n := range r.nets {
 				domain(n, want)
 			}

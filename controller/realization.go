@@ -98,6 +98,14 @@ func (c *Controller) object(key topology.Key) *object {
 		if s := m.services[key]; s != nil {
 			return &s.object
 		}
+	case topology.KindServiceFunction:
+		if f := m.functions[key]; f != nil {
+			return &f.object
+		}
+	case topology.KindChain:
+		if ch := m.chains[key]; ch != nil {
+			return &ch.object
+		}
 	}
 	return m.removed[key]
 }
@@ -142,6 +150,17 @@ func (c *Controller) feedsOf(key topology.Key) map[*follow]bool {
 					feeds[r.feed] = true
 				}
 			}
+		}
+	case topology.KindServiceFunction:
+		if f := m.functions[key]; f != nil {
+			feeds[f.feed] = true
+			for h := range f.hosts {
+				feeds[h.feed] = true
+			}
+		}
+	case topology.KindChain:
+		if ch := m.chains[key]; ch != nil {
+			feeds[ch.feed] = true
 		}
 	}
 	return feeds
@@ -288,6 +307,12 @@ func (c *Controller) ResolveCookie(cookie uint64) []topology.Key {
 		check(k)
 	}
 	for k := range c.model.floats {
+		check(k)
+	}
+	for k := range c.model.functions {
+		check(k)
+	}
+	for k := range c.model.chains {
 		check(k)
 	}
 	for _, h := range c.model.hosts {

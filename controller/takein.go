@@ -80,6 +80,12 @@ func (c *Controller) takeInEvent(ev store.Event) {
 	case *topology.FloatingIP:
 		before, after := both[*topology.FloatingIP](ev)
 		c.floatingChanged(before, after)
+	case *topology.ServiceFunction:
+		before, after := both[*topology.ServiceFunction](ev)
+		c.functionChanged(before, after)
+	case *topology.Chain:
+		before, after := both[*topology.Chain](ev)
+		c.chainChanged(before, after)
 	case *topology.Service:
 		before, after := both[*topology.Service](ev)
 		c.serviceChanged(before, after)
