@@ -10,9 +10,11 @@ import (
 )
 
 // Send sends Ethernet frames from a machine's eth0, whatever they say.
-func Send(from Machine, frames ...[]byte) error {
+func Send(from Machine, frames ...[]byte) error { return sendAt(from, "eth0", frames...) }
+
+func sendAt(from Machine, name string, frames ...[]byte) error {
 	return Inside(from.Namespace(), func() error {
-		ifc, err := net.InterfaceByName("eth0")
+		ifc, err := net.InterfaceByName(name)
 		if err != nil {
 			return err
 		}
@@ -36,10 +38,12 @@ type Sniffer struct{ fd int }
 
 // Sniff starts to listen at a machine's eth0; frames are kept from now on, as many as the socket's
 // buffer holds. Close must be called.
-func Sniff(at Machine) (*Sniffer, error) {
+func Sniff(at Machine) (*Sniffer, error) { return sniffAt(at, "eth0") }
+
+func sniffAt(at Machine, name string) (*Sniffer, error) {
 	s := &Sniffer{fd: -1}
 	return s, Inside(at.Namespace(), func() (err error) {
-		ifc, err := net.InterfaceByName("eth0")
+		ifc, err := net.InterfaceByName(name)
 		if err != nil {
 			return err
 		}

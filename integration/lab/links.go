@@ -13,9 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// makeLink makes a workload's interface eth0, whose other end is a port in a host's
+// interfaceName is what a workload's interface is called inside.
+func interfaceName(chosen string) string {
+	if chosen == "" {
+		return "eth0"
+	}
+	return chosen
+}
+
+// makeLink makes a workload's interface, whose other end is a port in a host's
 // namespace, with addresses and default routes.
 func makeLink(inside, outside, port string, cfg AttachConfig) error {
+	name := interfaceName(cfg.Interface)
 	mac, err := net.ParseMAC(cfg.MAC)
 	if err != nil {
 		return err
@@ -34,20 +43,20 @@ func makeLink(inside, outside, port string, cfg AttachConfig) error {
 		return err
 	}
 	veth := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs(), PeerName: port, PeerNamespace: netlink.NsFd(out)}
-	veth.Name, veth.HardwareAddr, veth.MTU, veth.Namespace = "eth0", mac, cfg.MTU, netlink.NsFd(in)
+	veth.Name, veth.HardwareAddr, veth.MTU, veth.Namespace = name, mac, cfg.MTU, netlink.NsFd(in)
 	if veth.MTU == 0 {
 		veth.MTU = 1450
 	}
 	if err := netlink.LinkAdd(veth); err != nil {
 		return fmt.Errorf("adding %s: %w", port, err)
 	}
-	if err := Inside(inside, func() error { return txOff("eth0") }); err != nil {
+	if err := Inside(inside, func() error { return txOff(name) }); err != nil {
 		return err
 	}
 	if err := linkUp(out, port); err != nil {
 		return err
 	}
-	return configure(in, cfg)
+	return configure(in, name, cfg)
 }
 
 // quietIPv6 is for the namespace of a workload: its addresses are unique by the
@@ -61,13 +70,13 @@ func quietIPv6() error {
 	return nil
 }
 
-func configure(in netns.NsHandle, cfg AttachConfig) error {
+func configure(in netns.NsHandle, name string, cfg AttachConfig) error {
 	h, err := netlink.NewHandleAt(in)
 	if err != nil {
 		return err
 	}
 	defer h.Close()
-	eth0, err := h.LinkByName("eth0")
+	link, err := h.LinkByName(name)
 	if err != nil {
 		return err
 	}
@@ -76,18 +85,18 @@ func configure(in netns.NsHandle, cfg AttachConfig) error {
 		if a.Addr().Is6() {
 			addr.Flags = unix.IFA_F_NODAD
 		}
-		if err := h.AddrAdd(eth0, addr); err != nil {
+		if err := h.AddrAdd(link, addr); err != nil {
 			return fmt.Errorf("adding address %s: %w", a, err)
 		}
 	}
 	if err := linkUp(in, "lo"); err != nil {
 		return err
 	}
-	if err := h.LinkSetUp(eth0); err != nil {
-		return fmt.Errorf("setting eth0 up: %w", err)
+	if err := h.LinkSetUp(link); err != nil {
+		return fmt.Errorf("setting %s up: %w", name, err)
 	}
 	for _, g := range cfg.Gateways {
-		route := &netlink.Route{LinkIndex: eth0.Attrs().Index, Gw: g.AsSlice(), Dst: ipNet(make([]byte, g.BitLen()/8), 0)}
+		route := &netlink.Route{LinkIndex: link.Attrs().Index, Gw: g.AsSlice(), Dst: ipNet(make([]byte, g.BitLen()/8), 0)}
 		if err := h.RouteAdd(route); err != nil {
 			return fmt.Errorf("adding the default route by %s: %w", g, err)
 		}
@@ -117,8 +126,8 @@ func linkUp(ns netns.NsHandle, name string) error {
 
 // removeLink removes a workload's interface at once; the namespace alone would take
 // its time, and the name of its other end would stay taken for as long.
-func removeLink(inside string) error {
-	return Inside(inside, func() error { return deleteLink("eth0") })
+func removeLink(inside, name string) error {
+	return Inside(inside, func() error { return deleteLink(name) })
 }
 
 // txOff makes the kernel compute checksums of what leaves an interface of the

@@ -31,7 +31,8 @@ type outside struct {
 // Entry is what is written down of a workload.
 type Entry struct {
 	Host      string   `json:"host"`
-	Namespace string   `json:"namespace"`
+	Namespace string   `json:"namespace"`           // may be that of others
+	Interface string   `json:"interface,omitempty"` // in the namespace; empty means eth0
 	Port      string   `json:"port"`
 	MAC       string   `json:"mac"`
 	Addresses []string `json:"addresses"`

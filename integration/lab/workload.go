@@ -18,10 +18,12 @@ type AttachConfig struct {
 	Addresses   []netip.Prefix
 	Gateways    []netip.Addr
 	MTU         int // bytes; 0 means 1,450, which fits through VXLAN on any Ethernet
+	// Interface is the interface's name in the namespace; empty means eth0.
+	Interface string
 }
 
-// Workload is a namespace with an interface eth0 whose other end is a port of a
-// host's br-int.
+// Workload is a namespace with an interface, eth0 if nothing else is said, whose other
+// end is a port of a host's br-int. Several can share a namespace: see AddPort.
 type Workload struct {
 	lab   *Lab
 	ID    string // the interface id
@@ -30,19 +32,38 @@ type Workload struct {
 
 // Attach makes a workload on a host.
 func (l *Lab) Attach(host *Host, cfg AttachConfig) (*Workload, error) {
-	w, err := l.enter(host, cfg)
+	w, err := l.enter(host, "", cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.build(host, cfg); err != nil {
+	if err := run("ip", "netns", "add", w.Namespace()); err != nil {
 		return nil, errors.Join(err, w.Detach())
+	}
+	if err := w.build(host, cfg); err != nil {
+		return nil, err
 	}
 	return w, nil
 }
 
-// enter writes a workload down before it is made, so that Down finds it.
-func (l *Lab) enter(host *Host, cfg AttachConfig) (*Workload, error) {
-	w := &Workload{lab: l, ID: cfg.InterfaceID, entry: &Entry{Host: host.Name, MAC: cfg.MAC}}
+// AddPort gives the workload's namespace one more interface, which is a workload of
+// its own: it has an interface id, and is plugged in and detached by itself. The
+// namespace goes with the last of them.
+func (w *Workload) AddPort(cfg AttachConfig) (*Workload, error) {
+	host := w.Host()
+	p, err := w.lab.enter(host, w.Namespace(), cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.build(host, cfg); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// enter writes a workload down before it is made, so that Down finds it. An empty
+// namespace is a new one.
+func (l *Lab) enter(host *Host, namespace string, cfg AttachConfig) (*Workload, error) {
+	w := &Workload{lab: l, ID: cfg.InterfaceID, entry: &Entry{Host: host.Name, Namespace: namespace, MAC: cfg.MAC, Interface: cfg.Interface}}
 	for _, a := range cfg.Addresses {
 		w.entry.Addresses = append(w.entry.Addresses, a.Addr().String())
 	}
@@ -51,26 +72,31 @@ func (l *Lab) enter(host *Host, cfg AttachConfig) (*Workload, error) {
 			return fmt.Errorf("%s is attached already, to host %s", cfg.InterfaceID, e.Host)
 		}
 		n := 1
-		for _, e := range s.Workloads {
+		for id, e := range s.Workloads {
 			n = max(n, e.Number+1)
+			if e.Namespace == namespace && interfaceName(e.Interface) == interfaceName(cfg.Interface) {
+				return fmt.Errorf("%s cannot have interface %s: %s has it, in the same namespace", cfg.InterfaceID, interfaceName(cfg.Interface), id)
+			}
 		}
 		w.entry.Number, w.entry.Port = n, fmt.Sprintf("w%d", n)
-		w.entry.Namespace = l.namespace(w.entry.Port)
+		if namespace == "" {
+			w.entry.Namespace = l.namespace(w.entry.Port)
+		}
 		s.Workloads[cfg.InterfaceID] = w.entry
 		return nil
 	})
 }
 
-// build makes the workload's namespace and interface, and plugs it in.
+// build makes the workload's interface and plugs it in, or leaves nothing.
 func (w *Workload) build(host *Host, cfg AttachConfig) error {
 	e := w.Entry()
-	if err := run("ip", "netns", "add", e.Namespace); err != nil {
-		return err
-	}
 	if err := makeLink(e.Namespace, host.Namespace(), e.Port, cfg); err != nil {
-		return fmt.Errorf("making the interface of %s: %w", w.ID, err)
+		return errors.Join(fmt.Errorf("making the interface of %s: %w", w.ID, err), w.Detach())
 	}
-	return w.Plug()
+	if err := w.Plug(); err != nil {
+		return errors.Join(err, w.Detach())
+	}
+	return nil
 }
 
 // Plug adds the workload's port to br-int and says whose it is.
@@ -118,17 +144,34 @@ func (w *Workload) MoveTo(to *Host) error {
 	return from.removePort(old)
 }
 
-// Detach removes the workload, and ends what still runs in it.
+// Detach removes the workload, and ends what still runs in it, unless another port is
+// in its namespace.
 func (w *Workload) Detach() error {
-	ns := w.Namespace()
-	errs := []error{w.Unplug(), killAll(inhabitants([]string{ns}))}
+	ns, last := w.Namespace(), !w.shares()
+	errs := []error{w.Unplug()}
+	if last {
+		errs = append(errs, killAll(inhabitants([]string{ns})))
+	}
 	if slices.Contains(namespaces(ns), ns) {
-		errs = append(errs, removeLink(ns), deleteNamespace(ns))
+		errs = append(errs, removeLink(ns, w.Interface()))
+		if last {
+			errs = append(errs, deleteNamespace(ns))
+		}
 	}
 	return errors.Join(append(errs, w.lab.update(func(s *state) error {
 		delete(s.Workloads, w.ID)
 		return nil
 	}))...)
+}
+
+// shares says whether another workload is in the namespace.
+func (w *Workload) shares() bool {
+	for id, e := range w.lab.Workloads() {
+		if id != w.ID && e.Namespace == w.Namespace() {
+			return true
+		}
+	}
+	return false
 }
 
 // Workload finds a workload by its interface id.
@@ -169,6 +212,9 @@ func (w *Workload) Host() *Host { return w.lab.Host(w.Entry().Host) }
 // Port is the name of the workload's port on br-int.
 func (w *Workload) Port() string { return w.Entry().Port }
 
+// Interface is the name of the workload's interface in its namespace.
+func (w *Workload) Interface() string { return interfaceName(w.Entry().Interface) }
+
 // MAC is the workload's Ethernet address.
 func (w *Workload) MAC() string { return w.Entry().MAC }
 
@@ -194,7 +240,7 @@ func (w *Workload) TCP(to Machine, addr netip.Addr, timeout time.Duration) error
 }
 
 // Send sends an Ethernet frame from the workload, whatever it says.
-func (w *Workload) Send(frame []byte) error { return Send(w, frame) }
+func (w *Workload) Send(frame []byte) error { return sendAt(w, w.Interface(), frame) }
 
 // Sniff starts to listen at the workload: see the function Sniff.
-func (w *Workload) Sniff() (*Sniffer, error) { return Sniff(w) }
+func (w *Workload) Sniff() (*Sniffer, error) { return sniffAt(w, w.Interface()) }

@@ -1,0 +1,169 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+// patch joins ports of a host's br-int two by two, in both directions.
+func patch(t *testing.T, h *Host, pairs ...[2]*Workload) {
+	t.Helper()
+	number := func(w *Workload) string {
+		must(t, h, "wait-until", "Interface", w.Port(), "ofport>0")
+		return must(t, h, "get", "Interface", w.Port(), "ofport")
+	}
+	for _, p := range pairs {
+		a, b := number(p[0]), number(p[1])
+		for _, flow := range []string{
+			fmt.Sprintf("in_port=%s,actions=output:%s", a, b),
+			fmt.Sprintf("in_port=%s,actions=output:%s", b, a),
+		} {
+			if _, err := h.Ofctl("add-flow", "br-int", flow); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// port is number n of a function.
+func port(n int, addresses ...netip.Prefix) AttachConfig {
+	return AttachConfig{InterfaceID: fmt.Sprintf("acme/f%d", n), MAC: fmt.Sprintf("02:00:00:00:01:%02x", n), MTU: 1500, Addresses: addresses}
+}
+
+func unreachable(t *testing.T, w *Workload, to netip.Addr) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if w.Ping(ctx, to) == nil {
+		t.Errorf("%s is reached", to)
+	}
+}
+
+func counters(t *testing.T, f *Function) map[string]Counter {
+	t.Helper()
+	c, err := f.Counters(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func guard(t *testing.T, f *Function, g Guard) {
+	t.Helper()
+	if err := f.Guard(g); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ok is for what cannot fail but by a bug.
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// opens says whether a TCP connection to a port can be opened.
+func opens(t *testing.T, from *Workload, to netip.AddrPort) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	c, err := Dial(ctx, from, to, netip.AddrPort{})
+	if err == nil {
+		_ = c.Close()
+	}
+	return err
+}
+
+// serve is an echo server until the end of the test.
+func serve(t *testing.T, at Machine, addr netip.Addr, port uint16) *Server {
+	t.Helper()
+	s, err := Serve(at, "tcp", netip.AddrPortFrom(addr, port))
+	ok(t, err)
+	t.Cleanup(func() { ok(t, s.Close()) })
+	return s
+}
+
+// transparent makes two workloads with a transparent function between them.
+func transparent(t *testing.T) (f *Function, w1, w2 *Workload) {
+	t.Helper()
+	l := up(t, 1)
+	h := l.Host("h1")
+	w1, w2 = attach(t, l, "h1", 1), attach(t, l, "h1", 2)
+	f, err := l.AttachTransparent(h, port(1), port(2))
+	ok(t, err)
+	patch(t, h, [2]*Workload{w1, f.In}, [2]*Workload{f.Out, w2})
+	return f, w1, w2
+}
+
+// A transparent function passes what its firewall lets pass, and counts it; rules
+// change while it works.
+func TestTransparentFunction(t *testing.T) {
+	t.Parallel()
+	f, w1, w2 := transparent(t)
+	reaches(t, w1, v4(2))
+	reaches(t, w1, v6(2))
+	if _, err := f.Command("ip", "-6", "addr", "show", "dev", "in", "scope", "link").Output(); err != nil {
+		t.Error(err)
+	}
+	guard(t, f, Guard{Counters: []string{"ssh"}, Rules: []string{`tcp dport 22 counter name ssh drop`}})
+	for _, addr := range []netip.Addr{v4(2), v6(2)} {
+		ok(t, w1.TCP(w2, addr, 10*time.Second))
+		serve(t, w2, addr, 22)
+		before := counters(t, f)["ssh"].Packets
+		if opens(t, w1, netip.AddrPortFrom(addr, 22)) == nil {
+			t.Errorf("port 22 of %s is open", addr)
+		}
+		if counters(t, f)["ssh"].Packets == before {
+			t.Error("what is dropped is not counted")
+		}
+	}
+	first := counters(t, f)
+	if first["in"].Packets < 5 || first["out"].Packets < 5 || first["in"].Bytes < 200 || first["out"].Bytes < 200 {
+		t.Errorf("counters %+v", first)
+	}
+	guard(t, f, Guard{})
+	ok(t, opens(t, w1, netip.AddrPortFrom(v4(2), 22)))
+	if after := counters(t, f); after["in"].Packets <= first["in"].Packets || after["out"].Packets <= first["out"].Packets {
+		t.Errorf("counters were %+v and are %+v", first, after)
+	}
+	if err := f.Guard(Guard{Rules: []string{"nonsense"}}); err == nil || !strings.Contains(err.Error(), "acme/f1") {
+		t.Errorf("a bad rule: %v", err)
+	}
+	ok(t, opens(t, w1, netip.AddrPortFrom(v4(2), 22)))
+}
+
+// A frame keeps its tag on its way through a transparent function, and rules look into it.
+func TestTransparentKeepsTags(t *testing.T) {
+	t.Parallel()
+	f, w1, w2 := transparent(t)
+	guard(t, f, Guard{Rules: []string{"ip saddr 192.0.2.66 drop"}})
+	s, err := w2.Sniff()
+	ok(t, err)
+	defer func() { _ = s.Close() }()
+	frame := func(last byte) []byte {
+		f := append([]byte{2, 0, 0, 0, 0, 2, 2, 9, 9, 9, 9, 9, 0x81, 0, 0, 100, 8, 0}, 0x45, 0, 0, 20, 0, 0, 0, 0, 64, 253, 0, 0, 192, 0, 2, last, 10, 0, 0, 2)
+		return append(f, make([]byte, 40)...)
+	}
+	ok(t, w1.Send(frame(66)))
+	ok(t, w1.Send(frame(1)))
+	got, err := s.Next(10*time.Second, func(got []byte) bool { return len(got) > 30 && got[6] == 2 && got[7] == 9 })
+	ok(t, err)
+	t.Logf("%x", got)
+}
+
+// A stateful transparent function lets answers pass, and nothing whose beginning it
+// has not seen.
+func TestStateful(t *testing.T) {
+	t.Parallel()
+	f, w1, w2 := transparent(t)
+	guard(t, f, Guard{Drop: true, Stateful: true, Rules: []string{`iifname "in" tcp dport 80 accept`}})
+	for _, addr := range []netip.Addr{v4(2), v6(2)} {
+		serve(t, w2, addr, 80)
+		ok(t, opens(t, w1, netip.AddrPortFrom(addr, 80)))
+	}
+}
