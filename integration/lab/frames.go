@@ -1,9 +1,12 @@
 package lab
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net"
+	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,7 +35,8 @@ func sendAt(from Machine, name string, frames ...[]byte) error {
 	})
 }
 
-// Sniffer sees the frames that come to a machine, whoever they are for. It is not
+// Sniffer sees the frames that come to a machine, whoever they are for, with their VLAN
+// tags. It is not
 // safe for concurrent use.
 type Sniffer struct{ fd int }
 
@@ -57,7 +61,10 @@ func sniffAt(at Machine, name string) (*Sniffer, error) {
 			return err
 		}
 		mreq := unix.PacketMreq{Ifindex: int32(ifc.Index), Type: unix.PACKET_MR_PROMISC}
-		if err = unix.SetsockoptPacketMreq(s.fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &mreq); err != nil {
+		if err = unix.SetsockoptPacketMreq(s.fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &mreq); err == nil {
+			err = unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_AUXDATA, 1)
+		}
+		if err != nil {
 			_ = unix.Close(s.fd)
 		}
 		return err
@@ -67,17 +74,17 @@ func sniffAt(at Machine, name string) (*Sniffer, error) {
 // Next waits for the first frame that wanted says yes to, and drops those before it.
 func (s *Sniffer) Next(timeout time.Duration, wanted func(frame []byte) bool) ([]byte, error) {
 	end := time.Now().Add(timeout)
-	buf := make([]byte, 1<<16)
+	buf, oob := make([]byte, 1<<16), make([]byte, 256)
 	for {
 		left := time.Until(end)
 		if left <= 0 {
-			return nil, fmt.Errorf("no such frame within %s", timeout)
+			return nil, fmt.Errorf("no such frame within %s: %w", timeout, os.ErrDeadlineExceeded)
 		}
 		tv := unix.NsecToTimeval(max(left, time.Millisecond).Nanoseconds())
 		if err := unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
 			return nil, err
 		}
-		n, from, err := unix.Recvfrom(s.fd, buf, 0)
+		n, oobn, _, from, err := unix.Recvmsg(s.fd, buf, oob, 0)
 		if err == unix.EAGAIN || err == unix.EINTR {
 			continue
 		}
@@ -88,11 +95,40 @@ func (s *Sniffer) Next(timeout time.Duration, wanted func(frame []byte) bool) ([
 		if l, ok := from.(*unix.SockaddrLinklayer); ok && l.Pkttype == unix.PACKET_OUTGOING {
 			continue
 		}
-		if wanted(buf[:n]) {
-			return append([]byte(nil), buf[:n]...), nil
+		frame, err := withTag(buf[:n], oob[:oobn])
+		if err != nil {
+			return nil, err
+		}
+		if wanted(frame) {
+			return bytes.Clone(frame), nil
 		}
 	}
 }
+
+// withTag puts the VLAN tag back into a frame, which the kernel takes out and tells of
+// beside it (PACKET_AUXDATA of packet(7)).
+func withTag(frame, oob []byte) ([]byte, error) {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil, fmt.Errorf("reading what the kernel says of a frame: %w", err)
+	}
+	for _, m := range messages {
+		if m.Header.Level != unix.SOL_PACKET || m.Header.Type != unix.PACKET_AUXDATA || len(m.Data) < auxdataSize {
+			continue
+		}
+		if binary.NativeEndian.Uint32(m.Data)&unix.TP_STATUS_VLAN_VALID == 0 || len(frame) < 12 {
+			continue
+		}
+		tci, tpid := binary.NativeEndian.Uint16(m.Data[16:]), binary.NativeEndian.Uint16(m.Data[18:])
+		tag := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, tpid), tci)
+		return slices.Concat(frame[:12], tag, frame[12:]), nil
+	}
+	return frame, nil
+}
+
+// auxdataSize is that of struct tpacket_auxdata of linux/if_packet.h: the status, two
+// lengths and two offsets, then the tag and its Ethernet type.
+const auxdataSize = 20
 
 // Close ends the sniffer.
 func (s *Sniffer) Close() error { return unix.Close(s.fd) }
