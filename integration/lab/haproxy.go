@@ -67,7 +67,7 @@ func (cfg HAProxyConfig) text(stats string) string {
 		cfg.CheckInterval = 200 * time.Millisecond
 	}
 	lines := []string{
-		"global", " maxconn 10000", " nbthread 1", " stats socket " + stats + " mode 600",
+		"global", " maxconn 4096", " nbthread 1", " stats socket " + stats + " mode 600",
 		"defaults", " mode tcp", " timeout connect 2s", " timeout check 1s", " timeout client 10m", " timeout server 10m",
 		"listen lab", " bind " + cfg.Listen.String(), " balance roundrobin",
 	}
