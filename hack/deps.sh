@@ -5,8 +5,9 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # package:program, or package:/file where it has no program.
 run=(openvswitch-switch:ovs-vswitchd iproute2:ip ethtool:ethtool iputils-ping:ping procps:sysctl)
-# The race detector needs a C compiler; FRR is the BGP router of scenarios.
-test=(curl:curl gcc:gcc libc6-dev:/usr/include/stdlib.h frr:/usr/lib/frr/bgpd)
+# The race detector needs a C compiler. FRR is the BGP router of scenarios; nftables and
+# HAProxy are what their service functions do.
+test=(curl:curl gcc:gcc libc6-dev:/usr/include/stdlib.h frr:/usr/lib/frr/bgpd nftables:nft haproxy:haproxy)
 bench=(ovn-central:ovn-northd ovn-host:ovn-controller iperf3:iperf3 python3:python3)
 
 want=("${run[@]}")
