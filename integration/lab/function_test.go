@@ -35,11 +35,11 @@ func port(n int, addresses ...netip.Prefix) AttachConfig {
 	return AttachConfig{InterfaceID: fmt.Sprintf("acme/f%d", n), MAC: fmt.Sprintf("02:00:00:00:01:%02x", n), MTU: 1500, Addresses: addresses}
 }
 
+// unreachable is one ping that must not be answered. A Pinger would wait longer for
+// what is on its way.
 func unreachable(t *testing.T, w *Workload, to netip.Addr) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	if w.Ping(ctx, to) == nil {
+	if w.Command("ping", "-n", "-c", "1", "-W", "0.2", to.String()).Run() == nil {
 		t.Errorf("%s is reached", to)
 	}
 }
@@ -108,8 +108,8 @@ func TestTransparentFunction(t *testing.T) {
 	f, w1, w2 := transparent(t)
 	reaches(t, w1, v4(2))
 	reaches(t, w1, v6(2))
-	if _, err := f.Command("ip", "-6", "addr", "show", "dev", "in", "scope", "link").Output(); err != nil {
-		t.Error(err)
+	if out, err := f.Command("ip", "-o", "addr", "show").Output(); err != nil || strings.Contains(string(out), "link") {
+		t.Errorf("a transparent function has addresses, %v:\n%s", err, out)
 	}
 	guard(t, f, Guard{Counters: []string{"ssh"}, Rules: []string{`tcp dport 22 counter name ssh drop`}})
 	for _, addr := range []netip.Addr{v4(2), v6(2)} {
@@ -168,5 +168,92 @@ func TestStateful(t *testing.T) {
 	for _, addr := range []netip.Addr{v4(2), v6(2)} {
 		serve(t, w2, addr, 80)
 		ok(t, opens(t, w1, netip.AddrPortFrom(addr, 80)))
+	}
+}
+
+// Both ports of a function are known as workloads are, to other processes too; its
+// namespace goes with the last.
+func TestFunctionPorts(t *testing.T) {
+	t.Parallel()
+	l := up(t, 1)
+	h := l.Host("h1")
+	f, err := l.AttachTransparent(h, port(1), port(2))
+	ok(t, err)
+	if _, err := f.In.AddPort(AttachConfig{InterfaceID: "acme/f3", MAC: "02:00:00:00:01:03", Interface: "out"}); err == nil || !strings.Contains(err.Error(), "acme/f2 has it") {
+		t.Errorf("two ports with one name: %v", err)
+	}
+	if _, err := f.In.AddPort(AttachConfig{InterfaceID: "acme/f2", MAC: "02:00:00:00:01:03", Interface: "more"}); err == nil {
+		t.Error("two ports have one interface id")
+	}
+	if _, err := f.In.AddPort(AttachConfig{InterfaceID: "acme/f3", MAC: "none", Interface: "more"}); err == nil {
+		t.Error("a port has no MAC")
+	}
+	again, err := Open(l.Name)
+	ok(t, err)
+	for n, w := range []*Workload{f.In, f.Out} {
+		p, err := again.Workload(w.ID)
+		ok(t, err)
+		if p.Namespace() != f.Namespace() || p.Interface() != []string{"in", "out"}[n] || p.MAC() != port(n+1).MAC {
+			t.Errorf("%s is written down as %+v", w.ID, p.Entry())
+		}
+		if found := must(t, h, "--bare", "--columns=name", "find", "Interface", "external_ids:iface-id="+w.ID); found != w.Port() {
+			t.Errorf("the port of %s is %q", w.ID, found)
+		}
+	}
+	if len(again.Workloads()) != 2 {
+		t.Errorf("%d ports are written down", len(again.Workloads()))
+	}
+	ok(t, f.In.Detach())
+	ok(t, f.Command("ip", "link", "show", "out").Run())
+	ok(t, f.Out.Detach())
+	if left := namespaces(f.Namespace()); len(left) != 0 {
+		t.Errorf("namespaces are left: %s", left)
+	}
+	if ports := must(t, h, "list-ports", "br-int"); ports != "vx" {
+		t.Errorf("ports are left: %s", ports)
+	}
+	f, err = l.AttachTransparent(h, port(1), port(2))
+	ok(t, err)
+	ok(t, f.Detach())
+	if len(l.Workloads()) != 0 {
+		t.Errorf("%v is written down", l.Workloads())
+	}
+}
+
+func TestGuardText(t *testing.T) {
+	l := &Lab{}
+	w := &Workload{lab: l, entry: &Entry{Interface: "in"}}
+	got := Guard{Drop: true, Stateful: true, Counters: []string{"web"}, Rules: []string{"tcp dport 80 counter name web accept"}}.text("inet", []*Workload{w})
+	want := `table inet guard {
+ counter dropped { }
+ counter web { }
+ counter in { }
+ chain forward {
+  type filter hook forward priority 0; policy drop;
+ }
+}
+flush chain inet guard forward
+table inet guard {
+ chain forward {
+  iifname "in" counter name in
+  ct state established,related accept
+  ct state invalid drop
+  tcp dport 80 counter name web accept
+  counter name dropped
+ }
+}
+`
+	if got != want {
+		t.Errorf("the firewall is\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestReadCounters(t *testing.T) {
+	got, err := readCounters(`{"nftables": [{"metainfo": {"version": "1.0.6"}}, {"counter": {"family": "inet", "name": "in", "table": "guard", "handle": 2, "packets": 3, "bytes": 180}}]}`)
+	if err != nil || len(got) != 1 || got["in"] != (Counter{3, 180}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := readCounters("nonsense"); err == nil {
+		t.Error("nonsense is read")
 	}
 }

@@ -14,24 +14,24 @@ func TestFunctionFaults(t *testing.T) {
 	for name, make := range map[string]func(t *testing.T) (*Function, *Workload, []netip.Addr){
 		"transparent": func(t *testing.T) (*Function, *Workload, []netip.Addr) {
 			f, w1, _ := transparent(t)
-			return f, w1, []netip.Addr{v4(2), v6(2)}
+			return f, w1, []netip.Addr{v4(2)}
 		},
 		"routed": func(t *testing.T) (*Function, *Workload, []netip.Addr) {
-			l, f, near, far := routed(t)
+			_, f, near, far := routed(t)
 			// An address that is reached by a route of the function alone.
 			lo := netip.MustParseAddr("192.0.2.7")
 			ok(t, run("ip", "-n", far.Namespace(), "addr", "add", "192.0.2.7/32", "dev", "lo"))
 			ok(t, f.AddRoute(Route{netip.PrefixFrom(lo, 24).Masked(), far4(1)}))
-			_ = l
-			return f, near, []netip.Addr{far4(1), far6(1), lo}
+			return f, near, []netip.Addr{far6(1), lo}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f, from, to := make(t)
 			for _, tc := range []struct {
-				name     string
-				fail     func(failed bool) error
-				linkDown bool
+				name   string
+				fail   func(failed bool) error
+				inDown bool
 			}{
 				{"stops forwarding", func(failed bool) error { return f.Forward(!failed) }, false},
 				{"hangs", f.Freeze, false},
@@ -42,7 +42,7 @@ func TestFunctionFaults(t *testing.T) {
 					reaches(t, from, addr)
 				}
 				ok(t, tc.fail(true))
-				state := must(t, f.In.Host(), "wait-until", "Interface", f.In.Port(), "link_state="+map[bool]string{true: "down", false: "up"}[tc.linkDown])
+				must(t, f.In.Host(), "wait-until", "Interface", f.In.Port(), "link_state="+map[bool]string{true: "down", false: "up"}[tc.inDown])
 				for _, addr := range to {
 					unreachable(t, from, addr)
 				}
@@ -52,7 +52,7 @@ func TestFunctionFaults(t *testing.T) {
 					reaches(t, from, addr)
 				}
 				if t.Failed() {
-					t.Fatalf("%s, %s", tc.name, state)
+					t.Fatal(tc.name)
 				}
 			}
 		})

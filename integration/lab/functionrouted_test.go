@@ -84,6 +84,7 @@ func TestStatefulKnowsBeginnings(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f, from, to, addr := make(t)
 			at := serve(t, to, addr, 80).Addr()
 			old, err := OpenConnections(t.Context(), from, at, 1)

@@ -103,6 +103,14 @@ func toBeKilled(name string) {
 	if err == nil {
 		_, err = l.Attach(l.Host("h1"), AttachConfig{InterfaceID: "t/e", MAC: "02:00:00:00:00:01"})
 	}
+	var f *Function
+	if err == nil {
+		f, err = l.AttachOneArmed(l.Host("h1"), port(1, netip.MustParsePrefix("192.0.2.1/24")))
+	}
+	if err == nil {
+		at := netip.MustParseAddrPort("192.0.2.1:80")
+		_, err = f.In.StartHAProxy(HAProxyConfig{Listen: at, Backends: []HAProxyBackend{{"itself", at}}})
+	}
 	if err == nil {
 		err = l.Host("h1").MapBridge("ext")
 	}
