@@ -130,5 +130,8 @@ func withTag(frame, oob []byte) ([]byte, error) {
 // lengths and two offsets, then the tag and its Ethernet type.
 const auxdataSize = 20
 
+// send sends a frame from where the sniffer listens.
+func (s *Sniffer) send(frame []byte) error { return unix.Send(s.fd, frame, 0) }
+
 // Close ends the sniffer.
 func (s *Sniffer) Close() error { return unix.Close(s.fd) }

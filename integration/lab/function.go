@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,7 @@ type Function struct {
 
 	bridged bool
 	routes  []Route // of a routed function
+	vlans   []*VLAN
 }
 
 // Route is a static route: what goes to Dst goes to the router Via.
@@ -163,6 +165,7 @@ func (f *Function) AddRoute(r Route) error {
 	if f.bridged {
 		return fmt.Errorf("function %s is transparent, and routes nothing", f.In.ID)
 	}
+	f.routes = slices.DeleteFunc(f.routes, func(old Route) bool { return old.Dst == r.Dst })
 	f.routes = append(f.routes, r)
 	return f.route(r)
 }

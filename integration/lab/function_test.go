@@ -10,15 +10,18 @@ import (
 	"time"
 )
 
+// ofport is the number of a workload's port, when it has one.
+func ofport(t *testing.T, w *Workload) string {
+	t.Helper()
+	must(t, w.Host(), "wait-until", "Interface", w.Port(), "ofport>0")
+	return must(t, w.Host(), "get", "Interface", w.Port(), "ofport")
+}
+
 // patch joins ports of a host's br-int two by two, in both directions.
 func patch(t *testing.T, h *Host, pairs ...[2]*Workload) {
 	t.Helper()
-	number := func(w *Workload) string {
-		must(t, h, "wait-until", "Interface", w.Port(), "ofport>0")
-		return must(t, h, "get", "Interface", w.Port(), "ofport")
-	}
 	for _, p := range pairs {
-		a, b := number(p[0]), number(p[1])
+		a, b := ofport(t, p[0]), ofport(t, p[1])
 		for _, flow := range []string{
 			fmt.Sprintf("in_port=%s,actions=output:%s", a, b),
 			fmt.Sprintf("in_port=%s,actions=output:%s", b, a),
@@ -235,7 +238,7 @@ func TestGuardText(t *testing.T) {
 flush chain inet guard forward
 table inet guard {
  chain forward {
-  iifname "in" counter name in
+  iifname "in*" counter name in
   ct state established,related accept
   ct state invalid drop
   tcp dport 80 counter name web accept

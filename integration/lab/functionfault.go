@@ -38,6 +38,9 @@ func (f *Function) Freeze(frozen bool) error {
 		for _, p := range f.ports() {
 			names = append(names, `"`+p.Interface()+`"`)
 		}
+		for _, v := range f.vlans {
+			names = append(names, `"`+v.Name+`"`)
+		}
 		text += fmt.Sprintf("table %s {\n chain everything {\n  type filter hook ingress devices = { %s } priority 0; policy drop;\n }\n}\n",
 			table, strings.Join(names, ", "))
 	}

@@ -18,11 +18,14 @@ func TestFunctionFaults(t *testing.T) {
 		},
 		"routed": func(t *testing.T) (*Function, *Workload, []netip.Addr) {
 			_, f, near, far := routed(t)
-			// An address that is reached by a route of the function alone.
-			lo := netip.MustParseAddr("192.0.2.7")
-			ok(t, run("ip", "-n", far.Namespace(), "addr", "add", "192.0.2.7/32", "dev", "lo"))
-			ok(t, f.AddRoute(Route{netip.PrefixFrom(lo, 24).Masked(), far4(1)}))
-			return f, near, []netip.Addr{far6(1), lo}
+			// Addresses that are reached by the function's routes alone, the second by its default.
+			lo := []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("203.0.113.7")}
+			for _, a := range lo {
+				ok(t, run("ip", "-n", far.Namespace(), "addr", "add", a.String()+"/32", "dev", "lo"))
+			}
+			ok(t, f.AddRoute(Route{netip.PrefixFrom(lo[0], 24).Masked(), v4(1)}))
+			ok(t, f.AddRoute(Route{netip.PrefixFrom(lo[0], 24).Masked(), far4(1)}))
+			return f, near, append(lo, far6(1))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,9 +69,7 @@ func TestConnectionsAndStream(t *testing.T) {
 	f, w1, w2 := transparent(t)
 	s, err := Serve(w2, "tcp", netip.AddrPortFrom(v4(2), 80))
 	ok(t, err)
-	c, err := OpenConnections(t.Context(), w1, s.Addr(), 200)
-	ok(t, err)
-	defer c.Close()
+	c := connect(t, w1, s.Addr(), 200)
 	stream, err := StartStream(t.Context(), w1, s.Addr())
 	ok(t, err)
 	want(t, c, map[ConnectionState]int{ConnectionWorks: 200})

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"net/netip"
 	"testing"
 	"time"
@@ -33,7 +34,9 @@ func routed(t *testing.T) (l *Lab, f *Function, near, far *Workload) {
 	l = up(t, 1)
 	h := l.Host("h1")
 	near, far = attach(t, l, "h1", 1), attachFar(t, l, 1)
-	f, err := l.AttachRouted(h, port(1, both(v4(254), v6(254))...), port(2, both(far4(254), far6(254))...))
+	in, out := port(1, both(v4(254), v6(254))...), port(2, both(far4(254), far6(254))...)
+	in.Gateways, out.Gateways = []netip.Addr{v4(1), v6(1)}, []netip.Addr{far4(1), far6(1)}
+	f, err := l.AttachRouted(h, in, out)
 	ok(t, err)
 	patch(t, h, [2]*Workload{near, f.In}, [2]*Workload{f.Out, far})
 	return l, f, near, far
@@ -49,9 +52,6 @@ func TestRoutedFunction(t *testing.T) {
 		serve(t, far, to, 22)
 	}
 	serve(t, near, v4(1), 80)
-	old, err := OpenConnections(t.Context(), near, netip.AddrPortFrom(far4(1), 22), 1)
-	ok(t, err)
-	defer old.Close()
 
 	guard(t, f, Guard{Drop: true, Stateful: true, Counters: []string{"web"}, Rules: []string{`iifname "in" tcp dport 80 counter name web accept`}})
 	for _, to := range []netip.Addr{far4(1), far6(1)} {
@@ -87,15 +87,11 @@ func TestStatefulKnowsBeginnings(t *testing.T) {
 			t.Parallel()
 			f, from, to, addr := make(t)
 			at := serve(t, to, addr, 80).Addr()
-			old, err := OpenConnections(t.Context(), from, at, 1)
-			ok(t, err)
-			defer old.Close()
+			old := connect(t, from, at, 1)
 			want(t, old, map[ConnectionState]int{ConnectionWorks: 1})
 			g := Guard{Drop: true, Stateful: true, Rules: []string{`iifname "in" tcp dport 80 accept`}}
 			guard(t, f, g)
-			fresh, err := OpenConnections(t.Context(), from, at, 1)
-			ok(t, err)
-			defer fresh.Close()
+			fresh := connect(t, from, at, 1)
 			want(t, old, map[ConnectionState]int{ConnectionSilent: 1})
 			// Answers are what is known, whatever else the rules say now.
 			g.Rules = nil
@@ -106,6 +102,17 @@ func TestStatefulKnowsBeginnings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// connect opens connections, which are closed with the test.
+func connect(t *testing.T, from Machine, to netip.AddrPort, n int) *Connections {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c, err := OpenConnections(ctx, from, to, n)
+	ok(t, err)
+	t.Cleanup(c.Close)
+	return c
 }
 
 // want asks connections, which have half a second to answer.

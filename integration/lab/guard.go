@@ -33,8 +33,8 @@ type Counter struct{ Packets, Bytes int64 }
 const answered = "0xd0"
 
 // Guard puts a firewall into the function, in place of the one that is there, at once.
-// Counters "in" and "out" count what comes in there to be forwarded, before any rule;
-// counters go on from one firewall to the next. It needs Debian's package nftables.
+// Counters "in" and "out" count what comes in there to be forwarded, in any VLAN, before
+// any rule; counters go on from one firewall to the next. It needs Debian's package nftables.
 func (f *Function) Guard(g Guard) error {
 	if err := f.track(g.Stateful); err != nil {
 		return err
@@ -59,7 +59,7 @@ func (g Guard) text(family string, ports []*Workload) string {
 	var rules []string
 	for _, p := range ports {
 		names = append(names, p.Interface())
-		rules = append(rules, fmt.Sprintf("iifname %q counter name %s", p.Interface(), p.Interface()))
+		rules = append(rules, fmt.Sprintf(`iifname "%s*" counter name %[1]s`, p.Interface()))
 	}
 	switch {
 	case g.Stateful && family == "inet":
