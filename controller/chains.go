@@ -168,6 +168,9 @@ func (c *Controller) markHosts(hosts map[*host]bool, f *function) {
 func (c *Controller) chainDirty(ch *chain) {
 	c.dirty.chains[ch] = true
 	c.dirty.phases[&ch.object] = true
+	for _, f := range ch.hops {
+		c.markHosts(c.dirty.steering, f)
+	}
 }
 
 // routerSteers has a router compiled again that has its first chain, or lost its last one.

@@ -91,11 +91,37 @@ func (c *Controller) compileSteering(h *host) {
 		}
 	}
 	h.functions = want
+	c.compileAccepting(h)
 	for f := range want {
 		f.hosts[h] = true
 		placed := c.placed(f, h)
 		entries := c.encodeGroups(&f.object, pipeline.FunctionGroups(f.spec, placed, h.key.Name)...)
 		c.setEntries(&f.object, h.feed, f.key.String(), append(entries, c.seal(f.key.String(), c.instancesOn(f, placed, h))...))
+	}
+}
+
+// compileAccepting compiles the chains of the functions that have instances on a host.
+func (c *Controller) compileAccepting(h *host) {
+	want := h.chainsOf()
+	for ch := range h.accepts {
+		if !want[ch] {
+			c.set(&ch.object, h.feed, nil)
+		}
+	}
+	h.accepts = want
+	for ch := range want {
+		view := c.viewChain(ch)
+		var flows []openflow.Flow
+		for i, f := range ch.hops {
+			var numbers []int
+			for _, p := range c.placed(f, h) {
+				if p.Host == h.key.Name {
+					numbers = append(numbers, p.Number)
+				}
+			}
+			flows = append(flows, pipeline.Accept(view, i+1, numbers)...)
+		}
+		c.set(&ch.object, h.feed, flows)
 	}
 }
 

@@ -84,6 +84,7 @@ type host struct {
 	unproved map[*host]*probe
 
 	functions map[*function]bool // whose groups it has
+	accepts   map[*chain]bool    // to whose functions' instances it gives packets
 	gateways  map[*gateway]bool  // whose groups it has
 	externals map[*external]bool // that it has ports of
 	wanted    ovsdb.Links        // what its gateways need

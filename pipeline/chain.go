@@ -45,10 +45,21 @@ func Steer(c *Chain) []openflow.Flow {
 				h.emit()
 			}
 		}
-		b.accept(k)
 	}
 	b.end(false)
 	b.end(true)
+	return b.flows
+}
+
+// Accept is a hop of a chain on a host that has instances of its function, given by their
+// numbers: each has flows of its own, so that they are counted.
+func Accept(c *Chain, hop int, numbers []int) []openflow.Flow {
+	b := chainBuilder{Chain: c}
+	for _, n := range numbers {
+		for _, back := range []bool{false, true} {
+			b.hop(hop, back).accept(n)
+		}
+	}
 	return b.flows
 }
 

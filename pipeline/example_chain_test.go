@@ -63,6 +63,8 @@ func exampleChain() []fragment {
 	return []fragment{
 		{"Router acme/core", Scope(core, []*topology.Network{blue, green})},
 		{"Chain acme/guarded", Steer(guarded)},
+		{"Chain acme/guarded", Accept(guarded, 1, []int{1})},
+		{"Chain acme/guarded", Accept(guarded, 2, []int{1})},
 		{"ServiceFunction acme/ids", Function(ids, idsPlaced)},
 		{"ServiceFunction acme/ids", InstanceLocal(&Instance{Function: ids, Number: 1, Arms: idsArms, Router: 1})},
 		{"ServiceFunction acme/ids", LandingLocal(ids, []int{1}, []int{1})},

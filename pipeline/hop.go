@@ -44,7 +44,10 @@ func (h hopBuilder) next() {
 	chosen := openflow.CT{Commit: true, Zone: h.zone(), Label: [2]openflow.Move{remember(h.k, RegInstance)}}
 	for _, eth := range []uint64{ethIPv4, ethIPv6} {
 		at := match(h.here.at(), ethType(eth))
-		h.add(TablePin, 100, at, chosen, openflow.Resubmit{Table: TableHop})
+		// A flow for each instance counts the connections that it gets.
+		for _, i := range numbers {
+			h.add(TablePin, 100, with(at, instance(i.Number)), chosen, openflow.Resubmit{Table: TableHop})
+		}
 		switch len(numbers) {
 		case 0:
 			h.goTo(TableNext, 100, at, TableFailed)
@@ -83,11 +86,14 @@ func (h hopBuilder) arrive() {
 
 // before is the function that packets of the direction pass before the hop; 0 for none.
 func (h hopBuilder) before() uint32 {
-	k := h.k - 1
+	return h.functionAt(h.hopBefore())
+}
+
+func (h hopBuilder) hopBefore() int {
 	if h.back {
-		k = h.k + 1
+		return h.k + 1
 	}
-	return h.functionAt(k)
+	return h.k - 1
 }
 
 // functionAt is the function of a hop, 0 where there is none that gives packets back.
@@ -100,30 +106,26 @@ func (c *Chain) functionAt(hop int) uint32 {
 
 // accept notes what the connection uses, now that the packet is where its instance is,
 // and gives it the chain's tag.
-func (b *chainBuilder) accept(k int) {
-	h := b.hop(k, false)
+func (h hopBuilder) accept(number int) {
+	at := match(h.here.at(), instance(number))
 	if h.tap() {
-		b.goTo(TableAccept, 100, match(h.here.either()), TableDeliver)
+		h.goTo(TableAccept, 100, at, TableDeliver)
 		return
 	}
 	var tag []openflow.Action
 	if h.VLAN != 0 {
 		tag = actions(openflow.PushVLAN{}, set(openflow.VLANVID.Uint(tagged|uint64(h.VLAN))))
 	}
-	own := openflow.CT{Commit: true, Zone: b.zone(), Label: [2]openflow.Move{remember(k, RegInstance)}}
+	own := openflow.CT{Commit: true, Zone: h.zone(), Label: [2]openflow.Move{remember(h.k, RegInstance)}}
+	both := own
+	if h.before() != 0 {
+		both.Label[1] = remember(h.hopBefore(), RegBefore)
+	}
 	for _, eth := range []uint64{ethIPv4, ethIPv6} {
-		b.goTo(TableAccept, 100, match(h.here.either(), ethType(eth)), TableDeliver, append(actions(own), tag...)...)
-		for _, back := range []bool{false, true} {
-			before := k - 1
-			if back {
-				before = k + 1
-			}
-			if b.functionAt(before) == 0 {
-				continue
-			}
-			both := own
-			both.Label[1] = remember(before, RegBefore)
-			b.goTo(TableAccept, 110, match(b.position(k, back).at(), ethType(eth), flagged(FlagBefore)), TableDeliver, append(actions(both), tag...)...)
+		m := with(at, ethType(eth))
+		h.goTo(TableAccept, 100, m, TableDeliver, append(actions(own), tag...)...)
+		if h.before() != 0 {
+			h.goTo(TableAccept, 110, with(m, flagged(FlagBefore)), TableDeliver, append(actions(both), tag...)...)
 		}
 	}
 }

@@ -40,11 +40,6 @@ func (p Position) at() openflow.FieldValue {
 	return RegPosition.UintMask(uint64(p.VNI()), positionMask)
 }
 
-// either matches packets at the position or at that of the other direction.
-func (p Position) either() openflow.FieldValue {
-	return RegPosition.UintMask(uint64(p.VNI()), positionMask&^backwardBit)
-}
-
 // enter puts the packet at the position.
 func (p Position) enter() openflow.Action {
 	return openflow.Load{Value: uint64(p.VNI()), Dst: RegPosition, NBits: 24}

@@ -399,7 +399,7 @@ func Tables() []Table {
 		{
 			TablePin, "pin",
 			"The connection stays with the instance that was chosen.",
-			f(openflow.Metadata, openflow.EthType),
+			f(openflow.Metadata, openflow.Reg5, openflow.EthType),
 			to(TableHop),
 			"drop",
 		},
@@ -448,7 +448,7 @@ func Tables() []Table {
 		{
 			TableAccept, "accept",
 			"The packet is on the host of its instance, or of its destination: connection tracking notes where it comes from, and which instance it uses. It gets the chain's tag, if the function has tags.",
-			f(openflow.Metadata, openflow.Reg2, openflow.EthType),
+			f(openflow.Metadata, openflow.Reg2, openflow.Reg5, openflow.EthType),
 			to(TableForward, TableDeliver),
 			"drop",
 		},
