@@ -36,10 +36,17 @@ const answered = "0xd0"
 // Counters "in" and "out" count what comes in there to be forwarded, in any VLAN, before
 // any rule; counters go on from one firewall to the next. It needs Debian's package nftables.
 func (f *Function) Guard(g Guard) error {
-	if err := f.track(g.Stateful); err != nil {
+	if f.bridged {
+		if err := f.track(g.Stateful); err != nil {
+			return err
+		}
+	}
+	if err := f.nft(g.text(f.family(), f.ports())); err != nil || !g.Stateful {
 		return err
 	}
-	return f.nft(g.text(f.family(), f.ports()))
+	// The kernel would take a connection in with any packet of it. The rules come first:
+	// they load connection tracking.
+	return run("ip", "netns", "exec", f.Namespace(), "sysctl", "-qw", "net.netfilter.nf_conntrack_tcp_loose=0")
 }
 
 func (f *Function) family() string {
@@ -85,18 +92,12 @@ func (g Guard) text(family string, ports []*Workload) string {
 	return b.String()
 }
 
-// track has connections remembered, from their beginning only, or not.
+// track has a transparent function remember connections, or not.
 func (f *Function) track(on bool) error {
-	ns := f.Namespace()
-	if on {
-		if err := script(sysctls(ns, "net.netfilter.nf_conntrack_tcp_loose=0")); err != nil {
-			return err
-		}
+	if on && f.Command("test", "-d", "/proc/sys/net/bridge").Run() != nil {
+		return fmt.Errorf("function %s cannot know connections: the kernel shows what is bridged to connection tracking by module br_netfilter; run \"modprobe br_netfilter\"", f.In.ID)
 	}
-	if !f.bridged {
-		return nil
-	}
-	if err := script(hiddenFromIP(ns, !on)); err != nil {
+	if err := script(hiddenFromIP(f.Namespace(), !on)); err != nil {
 		return err
 	}
 	text := "table inet track\ndelete table inet track\n"
