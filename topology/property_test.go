@@ -31,6 +31,14 @@ func snapshot(s *State) string {
 	}
 	fmt.Fprintln(&b, s.externalIDs.holder, s.gatewayIDs.holder, s.zones.holder, s.gatewayUse, s.floating)
 	fmt.Fprintln(&b, s.hostIDs.holder, s.atGateway, s.whole)
+	fmt.Fprintln(&b, s.functionIDs.holder, s.chainIDs.holder)
+	for _, k := range slices.SortedFunc(maps.Keys(s.functions), compareKeys) {
+		f := s.functions[k]
+		fmt.Fprintln(&b, k, f.chains, f.routers, f.vlans.holder)
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(s.chainsOf), compareKeys) {
+		fmt.Fprintln(&b, k, *s.chainsOf[k])
+	}
 	var claims []string
 	for c, holder := range s.claims {
 		claims = append(claims, fmt.Sprintln(c.as, c.of, c.gateway, c.address, c.protocol, c.port, holder))
@@ -98,7 +106,7 @@ func drawChange(t *rapid.T) Change {
 	meta := Metadata{Name: name, Tenant: tenant}
 	subnets := []string{"10.0.0.0/29", "10.0.0.0/30", "10.0.0.8/29", "fd00::/126", "fd00::4/126", "fd00::/125", "2001:db8::4/126"}
 	var o Object
-	switch rapid.IntRange(0, 7).Draw(t, "kind") {
+	switch rapid.IntRange(0, 9).Draw(t, "kind") {
 	case 0:
 		o = &Tenant{Metadata: Metadata{Name: tenant}}
 	case 1:
@@ -125,6 +133,8 @@ func drawChange(t *rapid.T) Change {
 		o = e
 	case 4:
 		o = &Host{Metadata: Metadata{Name: name}}
+	case 5, 6:
+		return drawChained(t)
 	default:
 		o = drawExternal(t, meta)
 	}
@@ -167,6 +177,10 @@ func check(t *rapid.T, s *State) {
 				}
 			case *FloatingIP:
 				c.Spec.Address = c.Allocated.Address
+			case *ServiceFunction:
+				c.Spec.Instances = slices.DeleteFunc(c.Spec.Instances, func(in Instance) bool { return bare(s, c, in.In) || bare(s, c, in.Out) })
+			case *Chain:
+				c.Spec.Priority = c.Allocated.Priority
 			}
 			all = append(all, Change{Key: c.Key(), Object: c})
 		}
@@ -179,6 +193,7 @@ func check(t *rapid.T, s *State) {
 	}
 	checkToldApart(t, s)
 	checkRouted(t, s)
+	checkChains(t, s)
 	for name, x := range s.externals {
 		for r, taken := range x.pools {
 			for off := range uint32(16) {
@@ -197,6 +212,12 @@ func check(t *rapid.T, s *State) {
 			}
 		}
 	}
+}
+
+// bare says whether an instance's endpoint is there, and has no addresses.
+func bare(s *State, f *ServiceFunction, name string) bool {
+	e, _ := s.Get(Key{KindEndpoint, f.Metadata.Tenant, name}).(*Endpoint)
+	return e != nil && len(e.Allocated.Addresses) == 0
 }
 
 // checkToldApart checks, by comparing all with all, what State keeps indexes for.

@@ -96,6 +96,30 @@ func service(tenant, name, inside string) *topology.Service {
 	}}
 }
 
+// function is a service function of no instances, routed and tagged, that is shared.
+func function(tenant, name string, sharedWith ...string) *topology.ServiceFunction {
+	return &topology.ServiceFunction{Metadata: topology.Metadata{Name: name, Tenant: tenant}, Spec: topology.ServiceFunctionSpec{
+		Type: topology.FunctionRouted, Tagged: true, SharedWith: sharedWith,
+	}}
+}
+
+// instance is a function of one instance.
+func instance(tenant, name, endpoint string) *topology.ServiceFunction {
+	f := function(tenant, name)
+	f.Spec.Instances = []topology.Instance{{In: endpoint}}
+	return f
+}
+
+// untagged is a function without tags.
+func untagged(f *topology.ServiceFunction) *topology.ServiceFunction {
+	f.Spec.Tagged = false
+	return f
+}
+
+func chain(tenant, name, router string, functions ...string) *topology.Chain {
+	return &topology.Chain{Metadata: topology.Metadata{Name: name, Tenant: tenant}, Spec: topology.ChainSpec{Router: router, Functions: functions}}
+}
+
 func puts(objects ...topology.Object) []Change {
 	var list []Change
 	for _, o := range objects {

@@ -47,11 +47,23 @@ func TestCommitNoticesWhatCameBetween(t *testing.T) {
 	eight := external("internet")
 	eight.Spec.Subnets = append(eight.Spec.Subnets, topology.ExternalSubnet{CIDR: netip.MustParsePrefix("fd00:8::/64")})
 	alike, other := sameNumber(t)
+	sided := chain("a", "c", "plain", "own")
+	sided.Spec.Sources = []topology.Side{{Network: "side"}}
+	numbered := func(tenant, router string, id func(topology.ChainAllocation) uint32) (first, between []Change) {
+		one, other := sameChainNumber(t, id)
+		return puts(chain("a", one, "plain", "own")), puts(chain(tenant, other, router, "own"))
+	}
+	oneID, otherID := numbered("b", "plain", func(a topology.ChainAllocation) uint32 { return a.ID })
+	oneZone, otherZone := numbered("b", "plain", func(a topology.ChainAllocation) uint32 { return a.Zone })
+	zoneOfChain, routerOfZone := sameZone(t)
+	oneFunction, otherFunction := sameFunctionNumber(t)
 	base := puts(tenant("a"), tenant("b"), tenant("empty"),
 		network("a", "blue", "10.0.0.0/24"), network("a", "red", "10.1.0.0/24"), network("a", "green", "10.1.0.0/24"), network("b", "blue", "10.0.0.0/24"),
 		external("internet"), gateway("edge"), gateway("spare"), gateway("busy"),
 		network("a", "six", "fd00:6::/64"), network("b", "six", "fd00:6::/64"), network("a", "joined"), network("b", "joined"),
 		at(router("a", "connected", "joined"), "busy"), at(router("b", "connected", "joined"), "busy"),
+		network("a", "side"), network("a", "aside"), network("b", "side"), router("a", "plain", "side"), router("a", "unused", "aside"), router("b", "plain", "side"),
+		function("a", "own"), function("b", "own"), function("b", "shared", "a"), function("b", "bare", "a"), untagged(function("b", "alone", "a")),
 		endpoint("a", "web1", "blue"), &topology.Host{Metadata: topology.Metadata{Name: "h1"}})
 	for name, tc := range map[string]struct{ first, between []Change }{
 		"one address":                 {puts(endpoint("a", "x", "blue", "10.0.0.9")), puts(endpoint("a", "y", "blue", "10.0.0.9"))},
@@ -81,6 +93,23 @@ func TestCommitNoticesWhatCameBetween(t *testing.T) {
 		"one subnet, by two networks": {puts(network("a", "joined", "fd00:7::/64")), puts(network("b", "joined", "fd00:7::/64"))},
 		"subnet of the outside":       {puts(network("a", "joined", "fd00:8::/64")), puts(eight)},
 		"one wire":                    {puts(wire("x")), puts(wire("y"))},
+		"one number for two chains":   {oneID, otherID},
+		"one zone for two chains":     {oneZone, otherZone},
+		"a zone of a router":          {puts(chain("a", zoneOfChain, "plain", "own")), puts(at(router("b", routerOfZone), "edge"))},
+		"a zone of a chain":           {puts(at(router("b", routerOfZone), "edge")), puts(chain("a", zoneOfChain, "plain", "own"))},
+		"one number, two functions":   {puts(function("a", oneFunction)), puts(function("b", otherFunction))},
+		"one VLAN at a function":      {puts(chain("a", "c", "plain", "b/shared")), puts(chain("b", "d", "plain", "shared"))},
+		"chain of a gone function":    {puts(chain("a", "c", "plain", "b/bare")), deletes(function("b", "bare").Key())},
+		"function with a new chain":   {deletes(function("b", "bare").Key()), puts(chain("a", "c", "plain", "b/bare"))},
+		"chain of an unshared one":    {puts(chain("a", "c", "plain", "b/bare")), puts(function("b", "bare"))},
+		"unshared with a new chain":   {puts(function("b", "bare")), puts(chain("a", "c", "plain", "b/bare"))},
+		"two routers without tags":    {puts(chain("a", "c", "plain", "b/alone")), puts(chain("b", "d", "plain", "alone"))},
+		"no tags, and a chain":        {puts(untagged(function("b", "shared", "a")), chain("a", "c", "plain", "b/shared")), puts(chain("b", "d", "plain", "shared"))},
+		"chain of a gone router":      {puts(chain("a", "c", "unused", "own")), deletes(router("a", "unused").Key())},
+		"side that is not joined":     {puts(sided), puts(router("a", "plain"))},
+		"one priority":                {puts(chain("a", "c", "plain", "own")), puts(chain("a", "d", "plain", "own"))},
+		"one endpoint, two of them":   {puts(instance("a", "f", "web1")), puts(instance("a", "g", "web1"))},
+		"instance of a gone one":      {puts(instance("a", "f", "web1")), deletes(endpoint("a", "web1", "blue").Key())},
 		"host that is deleted":        {deletes(host("h1")), deletes(host("h1"))},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,6 +143,74 @@ func sameNumber(t *testing.T) (one, other string) {
 			return one, h.Metadata.Name
 		}
 		seen[id] = h.Metadata.Name
+	}
+}
+
+// sandbox is an intent with what chains and routers of the tenant "a" and "b" need.
+func sandbox(t *testing.T) *topology.State {
+	t.Helper()
+	s := topology.NewState()
+	if _, err := s.Try(puts(tenant("a"), tenant("b"), router("a", "plain"), router("b", "plain"), function("a", "own"), function("b", "own"), external("internet"), gateway("edge")), environment()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// tried is the object as it would come out of the intent.
+func tried[O topology.Object](t *testing.T, s *topology.State, o O) O {
+	t.Helper()
+	d, err := s.Try(puts(o), environment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Undo()
+	return d.Objects[0].(O)
+}
+
+// sameChainNumber is a name for a chain of tenant a and one for a chain of tenant b, to
+// which the same number is allocated.
+func sameChainNumber(t *testing.T, number func(topology.ChainAllocation) uint32) (a, b string) {
+	s := sandbox(t)
+	return pair(t,
+		func(name string) uint32 { return number(tried(t, s, chain("a", name, "plain", "own")).Allocated) },
+		func(name string) uint32 { return number(tried(t, s, chain("b", name, "plain", "own")).Allocated) })
+}
+
+// sameZone is a name for a chain of tenant a and one for a router of tenant b at a gateway,
+// to which the same zone is allocated.
+func sameZone(t *testing.T) (chainName, routerName string) {
+	s := sandbox(t)
+	return pair(t,
+		func(name string) uint32 { return tried(t, s, chain("a", name, "plain", "own")).Allocated.Zone },
+		func(name string) uint32 {
+			r := router("b", name)
+			r.Spec.Gateways = []topology.RouterGateway{{Name: "edge"}}
+			return tried(t, s, r).Allocated.Gateways[0].Zone
+		})
+}
+
+// sameFunctionNumber is the same for functions of the two tenants.
+func sameFunctionNumber(t *testing.T) (a, b string) {
+	s := sandbox(t)
+	return pair(t,
+		func(name string) uint32 { return tried(t, s, function("a", name)).Allocated.ID },
+		func(name string) uint32 { return tried(t, s, function("b", name)).Allocated.ID })
+}
+
+// pair is one name for which the first says the same number as the second for the other.
+func pair(t *testing.T, first, second func(name string) uint32) (one, other string) {
+	t.Helper()
+	ones, others := map[uint32]string{}, map[uint32]string{}
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("n%d", i)
+		n, m := first(name), second(name)
+		ones[n], others[m] = name, name
+		if ones[m] != "" {
+			return ones[m], name
+		}
+		if others[n] != "" {
+			return name, others[n]
+		}
 	}
 }
 
