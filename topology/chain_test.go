@@ -256,6 +256,25 @@ func TestChainNumbers(t *testing.T) {
 	}
 }
 
+// Nothing is kept of a function that goes while a chain that used it stays.
+func TestFunctionsAreForgotten(t *testing.T) {
+	for _, set := range []string{
+		chainOf("one", "router: core, functions: [lb]") + and + "delete ServiceFunction acme/fw",
+		"delete ServiceFunction acme/fw\n" + and + chainOf("one", "router: core, functions: [lb]"),
+	} {
+		s, again := chained(t), NewState()
+		commit(t, s, set)
+		for _, kind := range Kinds() {
+			for _, o := range s.List(kind, "") {
+				again.Put(o)
+			}
+		}
+		if a, b := snapshot(s), snapshot(again); a != b {
+			t.Errorf("after %s:\n%s\nwant:\n%s", set, a, b)
+		}
+	}
+}
+
 // Zones are of routers at their gateways and of chains alike.
 func TestZonesAreShared(t *testing.T) {
 	s := chained(t)
@@ -268,6 +287,9 @@ func TestZonesAreShared(t *testing.T) {
 	if two := commit(t, s, chainOf("two", "router: core, functions: [fw]"))[0].(*Chain); two.Allocated.Zone != 7 {
 		t.Errorf("zone %d", two.Allocated.Zone)
 	}
+	s.zones.release(7, Key{KindChain, "acme", "two"})
+	try(t, s, "one zone for two", chainOf("three", "router: core, functions: [fw]")+and+chainOf("four", "router: core, functions: [fw]"), "Chain acme/four: metadata.name: all 65535 connection tracking zones are taken")
+	s.zones.take(7, Key{KindChain, "acme", "two"})
 	try(t, s, "no zone is left", chainOf("three", "router: core, functions: [fw]"), "all 65535 connection tracking zones are taken")
 }
 

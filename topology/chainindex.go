@@ -34,8 +34,8 @@ func (s *State) dropFunctionIfEmpty(key Key) {
 	}
 }
 
-// dropFunctions forgets the functions that the draft took out, or failed to put: chains
-// that were put again could not give up their VLANs there earlier.
+// dropFunctions forgets the functions that the draft took out: chains that were put again
+// have given up their VLANs there only since.
 func (d *Draft) dropFunctions() {
 	for i := range d.steps {
 		if key := d.steps[i].Key; key.Kind == KindServiceFunction {

@@ -197,7 +197,6 @@ func (d *Draft) datapathID(env Env) uint64 {
 // the set of changes. Their numbers do not: nobody is to get one that an object
 // which is put again, later in the set, has already.
 func (d *Draft) clear() error {
-	d.undo = append(d.undo, d.dropFunctions)
 	for i := range d.steps {
 		st := &d.steps[i]
 		old := st.old
@@ -283,4 +282,5 @@ func (d *Draft) finish() {
 		}
 	}
 	d.dropFunctions()
+	d.steps = nil
 }

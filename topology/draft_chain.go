@@ -45,7 +45,7 @@ func numberInstances(f, old *ServiceFunction) {
 	for _, in := range f.Spec.Instances {
 		n := before[in.In]
 		f.Allocated.Instances = append(f.Allocated.Instances, InstanceAllocation{in.In, n})
-		used[n], notNow[n] = true, true
+		used[n] = true
 	}
 	for i := range f.Allocated.Instances {
 		a := &f.Allocated.Instances[i]
