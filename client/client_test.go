@@ -88,6 +88,23 @@ func TestEveryKind(t *testing.T) {
 	if h, err := c.Hosts().List(ctx, client.ListOptions{}); err != nil || len(h) != 1 || len(h[0].Status.DatapathID) != 16 {
 		t.Errorf("%+v %v", h, err)
 	}
+	fw := topology.ServiceFunctionSpec{Type: topology.FunctionRouted, Instances: []topology.Instance{{In: "web1"}}}
+	if f, err := c.ServiceFunctions("acme").Put(ctx, "fw", nil, fw, client.WriteOptions{}); err != nil || f.Status.Instances[0].Number != 1 {
+		t.Errorf("%+v %v", f, err)
+	}
+	leads := topology.ChainSpec{Router: "core", Functions: []string{"fw"}, Protocol: "tcp", Ports: []topology.PortRange{{First: 80, Last: 81}}}
+	if _, err := c.Chains("acme").Put(ctx, "c", nil, leads, client.WriteOptions{}); err != nil {
+		t.Error(err)
+	}
+	if got, err := c.Chains("").List(ctx, client.ListOptions{}); err != nil || len(got) != 1 || got[0].Spec.Ports[0] != leads.Ports[0] || got[0].Status.Hops[0].Function != "acme/fw" {
+		t.Errorf("%+v %v", got, err)
+	}
+	if err := c.Chains("acme").Delete(ctx, "c", client.WriteOptions{}); err != nil {
+		t.Error(err)
+	}
+	if err := c.ServiceFunctions("acme").Delete(ctx, "fw", client.WriteOptions{}); err != nil {
+		t.Error(err)
+	}
 	if err := c.Endpoints("acme").Delete(ctx, "web1", client.WriteOptions{Wait: time.Second}); err != nil {
 		t.Error(err)
 	}

@@ -357,6 +357,52 @@ func TestGatewaysAndServices(t *testing.T) {
 	}
 }
 
+const chainManifest = `
+{kind: Router, metadata: {tenant: acme, name: core}, spec: {networks: [blue]}}
+---
+{kind: ServiceFunction, metadata: {tenant: acme, name: fw}, spec: {type: routed, instances: [{in: web1, weight: 3}], probe: {protocol: tcp, port: 80}}}
+---
+{kind: Chain, metadata: {tenant: acme, name: c}, spec: {router: core, functions: [fw], sources: [{labels: {app: web}}, {cidr: 192.0.2.0/24}], destinations: [{external: true}], protocol: tcp, ports: ['80', 8000-8100]}}
+`
+
+func TestChains(t *testing.T) {
+	a := newAPI(t, nil)
+	a.shop()
+	a.must(200, "POST", "/v1/apply", chainManifest)
+	for path, want := range map[string][]string{
+		"/v1/tenants/acme/service-functions/fw": {`"instances":[{"in":"web1","weight":3}]`, `"probe":{"protocol":"tcp","port":80}`, `"instances":[{"in":"web1","number":1}]`},
+		"/v1/tenants/acme/chains/c":             {`"ports":["80","8000-8100"]`, `"sources":[{"labels":{"app":"web"}},{"cidr":"192.0.2.0/24"}]`, `"priority":5000`, `"hops":[{"function":"acme/fw","vlan":1}]`},
+	} {
+		ans := a.must(200, "GET", path, "")
+		for _, s := range want {
+			if !strings.Contains(ans.body, s) {
+				t.Errorf("%s: no %s in %s", path, s, ans.body)
+			}
+		}
+		if again := a.must(200, "PUT", path, ans.body); again.body != ans.body { // what was read can be put back
+			t.Errorf("%s: put back: %s, was %s", path, again.body, ans.body)
+		}
+	}
+	p := a.problem(409, "PUT", "/v1/tenants/acme/service-functions/x", `{"spec":{"type":"tap","instances":[{"in":"web1"}]}}`)
+	if p.Holder == nil || p.Holder.Kind != topology.KindServiceFunction || p.Errors[0].Location != "body.spec.instances[0].in" {
+		t.Errorf("%+v", p)
+	}
+	p = a.problem(409, "DELETE", "/v1/tenants/acme/service-functions/fw", "")
+	if len(p.ReferencedBy) != 1 || p.ReferencedBy[0].Kind != topology.KindChain {
+		t.Errorf("%+v", p)
+	}
+	for body, at := range map[string]string{
+		`{"spec":{"router":"core","functions":["other/fw"]}}`:                                     "body.spec.functions[0]",
+		`{"spec":{"router":"r9","functions":["fw"]}}`:                                             "body.spec.router",
+		`{"spec":{"router":"core","functions":["fw"],"protocol":"tcp","ports":["80","x"]}}`:       "body.spec.ports[1]",
+		`{"spec":{"router":"core","functions":["fw"],"sources":[{"network":"n","cidr":"::/0"}]}}`: "body.spec.sources[0]",
+	} {
+		if p := a.problem(422, "PUT", "/v1/tenants/acme/chains/x", body); p.Errors[0].Location != at {
+			t.Errorf("%s: %+v", body, p)
+		}
+	}
+}
+
 func TestStoreAway(t *testing.T) {
 	a := newAPI(t, nil)
 	a.shop()

@@ -18,13 +18,40 @@ import (
 func TestTwoStoresWithContradictoryWriters(t *testing.T) {
 	e := embedded(t)
 	stores := []*Store{open(t, e.NewClient()), open(t, e.NewClient())}
-	const writers, writes = 32, 200
+	contradict(t, stores, 32, 200, randomChanges)
+	same(t, stores[0], stores[1])
+	checkInvariants(t, stores[0])
+	if fresh := open(t, e.NewClient()); !t.Failed() {
+		same(t, stores[0], fresh)
+	}
+}
+
+// The same with writers of chains and of the functions that they share, refuse each other
+// and delete.
+func TestTwoStoresWithWritersOfChains(t *testing.T) {
+	e := embedded(t)
+	stores := []*Store{open(t, e.NewClient()), open(t, e.NewClient())}
+	for i := range 3 {
+		tn := fmt.Sprintf("t%d", i)
+		apply(t, stores[0], puts(tenant(tn), network(tn, "n", "10.0.0.0/24"), endpoint(tn, "e0", "n"), endpoint(tn, "e1", "n"), router(tn, "r0", "n"), router(tn, "r1")))
+	}
+	contradict(t, stores, 4, 400, randomChains) // few, so that a transaction is not of all tenants
+	same(t, stores[0], stores[1])
+	checkInvariants(t, stores[0])
+	if len(stores[0].List(topology.KindChain, "")) == 0 || len(stores[0].List(topology.KindServiceFunction, "")) == 0 {
+		t.Error("no chain or no function is left to be checked")
+	}
+}
+
+// contradict has many writers apply changes by the stores at once.
+func contradict(t *testing.T, stores []*Store, writers, writes int, random func(*rand.Rand) []Change) {
+	t.Helper()
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(1, uint64(w)))
 			for range writes {
-				_, err := stores[w%2].Apply(testContext(t), randomChanges(rng))
+				_, err := stores[w%2].Apply(testContext(t), random(rng))
 				if !understood(err) {
 					t.Errorf("Apply: %v", err)
 				}
@@ -32,11 +59,6 @@ func TestTwoStoresWithContradictoryWriters(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	same(t, stores[0], stores[1])
-	checkInvariants(t, stores[0])
-	if fresh := open(t, e.NewClient()); !t.Failed() {
-		same(t, stores[0], fresh)
-	}
 }
 
 // understood says whether an error is one that contradictory writers must expect.
@@ -85,6 +107,27 @@ func randomChanges(rng *rand.Rand) []Change {
 	return puts(x, n, tenant(tn))
 }
 
+// randomChains is the same for chains and service functions: many chains of few functions,
+// so that what went wrong is not soon overwritten.
+func randomChains(rng *rand.Rand) []Change {
+	pick := func(of string, n int) string { return fmt.Sprintf("%s%d", of, rng.IntN(n)) }
+	f := function(pick("t", 3), pick("f", 2), pick("t", 3), "t9")
+	f.Spec.Tagged = rng.IntN(3) > 0
+	if rng.IntN(3) == 0 {
+		f.Spec.Instances = []topology.Instance{{In: pick("e", 2)}}
+	}
+	c := chain(pick("t", 3), pick("c", 200), pick("r", 2), pick("t", 3)+"/"+pick("f", 2))
+	switch rng.IntN(20) {
+	case 0:
+		return deletes(c.Key())
+	case 1:
+		return deletes(f.Key())
+	case 2, 3:
+		return puts(f)
+	}
+	return puts(c)
+}
+
 // same waits until both have seen everything, and compares them.
 func same(t *testing.T, a, b *Store) {
 	t.Helper()
@@ -109,6 +152,14 @@ func same(t *testing.T, a, b *Store) {
 func checkInvariants(t *testing.T, s *Store) {
 	t.Helper()
 	vnis, ids := map[uint32]topology.Key{}, map[string]topology.Key{}
+	seen := map[string]topology.Key{}
+	once := func(holder topology.Key, what ...any) {
+		text := fmt.Sprint(what...)
+		if other, twice := seen[text]; twice {
+			t.Errorf("%s and %s both have %s", other, holder, text)
+		}
+		seen[text] = holder
+	}
 	var changes []Change
 	for _, kind := range topology.Kinds() {
 		for _, o := range s.List(kind, "") {
@@ -118,6 +169,14 @@ func checkInvariants(t *testing.T, s *Store) {
 					t.Errorf("%s and %s have VNI %d", other, o.Key(), o.Allocated.VNI)
 				}
 				vnis[o.Allocated.VNI] = o.Key()
+			case *topology.ServiceFunction:
+				once(o.Key(), "function", o.Allocated.ID)
+			case *topology.Chain:
+				once(o.Key(), "chain", o.Allocated.ID)
+				once(o.Key(), "zone", o.Allocated.Zone)
+				for _, h := range o.Allocated.Hops {
+					once(o.Key(), "VLAN", h)
+				}
 			case *topology.Endpoint:
 				if other, taken := ids[o.Allocated.InterfaceID]; taken {
 					t.Errorf("%s and %s have interface id %s", other, o.Key(), o.Allocated.InterfaceID)

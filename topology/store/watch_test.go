@@ -105,7 +105,7 @@ func startWatch(t *testing.T, s *Store) (*Watcher, context.CancelFunc) {
 func TestWatchGivesTheStateAndThenCommits(t *testing.T) {
 	s := newStore(t)
 	web1 := endpoint("acme", "web1", "blue")
-	apply(t, s, puts(service("acme", "s", "10.9.0.53"), web1, floating("acme", "f", ""), gateway("edge"), external("internet"), router("acme", "r", "blue"), network("acme", "blue", "10.0.0.0/24"), tenant("acme"), &topology.Host{Metadata: topology.Metadata{Name: "h1"}}))
+	apply(t, s, puts(chain("acme", "c", "r", "fw"), instance("acme", "fw", "web1"), service("acme", "s", "10.9.0.53"), web1, floating("acme", "f", ""), gateway("edge"), external("internet"), router("acme", "r", "blue"), network("acme", "blue", "10.0.0.0/24"), tenant("acme"), &topology.Host{Metadata: topology.Metadata{Name: "h1"}}))
 	if err := s.Bind(t.Context(), []BindingChange{{web1.Key(), &topology.Binding{Host: "h1", Port: "p", OFPort: 3}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestWatchGivesTheStateAndThenCommits(t *testing.T) {
 	m := newMirror(t)
 	m.take(first)
 	apply(t, s, puts(endpoint("acme", "web2", "blue"), network("acme", "red")))
-	apply(t, s, deletes(web1.Key(), router("acme", "r").Key()))
+	apply(t, s, deletes(web1.Key(), router("acme", "r").Key(), chain("acme", "c", "").Key(), function("acme", "fw").Key()))
 	m.until(w, s.Revision())
 	m.equal(s)
 	cancel()
