@@ -2,7 +2,7 @@
 // as plain values.
 //
 // It owns the resource types (tenant, network, router, endpoint, host, external
-// network, gateway, floating IP, service) and the forms in which the API shows them and people
+// network, gateway, floating IP, service, service function, chain) and the forms in which the API shows them and people
 // write them (Resource, DecodeManifest), their validation, and the allocation of
 // VNIs, IP addresses and MAC addresses. All of that is pure: no I/O, no
 // clock, no randomness. The store that keeps the values in etcd is in
