@@ -2,6 +2,7 @@ package controller
 
 import (
 	"slices"
+	"time"
 
 	"github.com/dovetail-sdn/dovetail/topology"
 )
@@ -27,12 +28,20 @@ type chain struct {
 	spec   *topology.Chain
 	feed   *follow // for every host of its router's domain, and of its functions
 	router *router
-	hops   []*function
+	// way is how packets go now, nil if none do yet; next is how they will, nil if that is
+	// the same.
+	way, next *way
+	stage     stage
+	drained   time.Time // when draining is over
+	dying     bool      // it is no more, but for packets that are on their way
+	// hops are the functions of both ways.
+	hops []*function
 }
 
 func (c *Controller) functionChanged(before, after *topology.ServiceFunction) {
 	if after == nil {
 		f := c.model.functions[before.Key()]
+		c.forgetDying(func(ch *chain) bool { return slices.Contains(ch.hops, f) })
 		c.staff(f, nil)
 		delete(c.model.functions, before.Key())
 		delete(c.dirty.functions, f)
@@ -99,47 +108,32 @@ func (c *Controller) functionDirty(f *function) {
 func (c *Controller) chainChanged(before, after *topology.Chain) {
 	if after == nil {
 		ch := c.model.chains[before.Key()]
-		c.replanChain(ch)
-		delete(ch.router.chains, ch)
-		for _, f := range ch.hops {
-			c.leaveFunction(ch, f)
-		}
-		c.routerSteers(ch.router)
 		delete(c.model.chains, before.Key())
-		delete(c.dirty.chains, ch)
-		c.remove(&ch.object, ch.feed)
+		c.model.removed[ch.key] = &ch.object
+		c.endChain(ch)
 		return
 	}
 	ch := c.model.chains[after.Key()]
 	if ch == nil {
-		ch = &chain{object: newObject(after.Key()), feed: newFollow(after.Key().String())}
-		ch.router = c.model.routers[topology.Key{Kind: topology.KindRouter, Tenant: after.Metadata.Tenant, Name: after.Spec.Router}]
+		c.forgetDying(func(old *chain) bool { return old.key == after.Key() })
+		ch = &chain{object: newObject(after.Key()), feed: newFollow(after.Key().String()), router: c.model.routers[after.RouterKey()]}
 		ch.router.chains[ch] = true
 		c.model.chains[after.Key()] = ch
 		c.routerSteers(ch.router)
 	}
-	old := ch.hops
-	ch.spec, ch.hops = after, nil
-	for _, key := range after.FunctionKeys() {
-		if f := c.model.functions[key]; f != nil {
-			ch.hops = append(ch.hops, f)
-		}
-	}
-	for _, f := range old {
-		if !slices.Contains(ch.hops, f) {
-			c.leaveFunction(ch, f)
-		}
-	}
-	for _, f := range ch.hops {
-		if !f.chains[ch] {
-			f.chains[ch] = true
-			c.functionShared(f)
-		}
-	}
-	if before == nil || !slices.Equal(old, ch.hops) {
-		c.replanChain(ch)
-	}
+	ch.spec = after
+	c.turn(ch)
 	c.chainDirty(ch)
+}
+
+// forgetDying forgets those of the chains at once that are no more, but whose packets may
+// still be on their way.
+func (c *Controller) forgetDying(which func(*chain) bool) {
+	for ch := range c.changing {
+		if ch.dying && which(ch) {
+			c.forgetChain(ch)
+		}
+	}
 }
 
 func (c *Controller) leaveFunction(ch *chain, f *function) {

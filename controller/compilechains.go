@@ -110,16 +110,21 @@ func (c *Controller) compileAccepting(h *host) {
 	}
 	h.accepts = want
 	for ch := range want {
-		view := c.viewChain(ch)
 		var flows []openflow.Flow
-		for i, f := range ch.hops {
-			var numbers []int
-			for _, p := range c.placed(f, h) {
-				if p.Host == h.key.Name {
-					numbers = append(numbers, p.Number)
-				}
+		for _, w := range []*way{ch.way, ch.next} {
+			if w == nil {
+				continue
 			}
-			flows = append(flows, pipeline.Accept(view, i+1, numbers)...)
+			view := c.viewChain(ch, w)
+			for i, f := range w.hops {
+				var numbers []int
+				for _, p := range c.placed(f, h) {
+					if p.Host == h.key.Name {
+						numbers = append(numbers, p.Number)
+					}
+				}
+				flows = append(flows, pipeline.Accept(view, i+1, numbers)...)
+			}
 		}
 		c.set(&ch.object, h.feed, flows)
 	}
@@ -256,24 +261,26 @@ func (c *Controller) compileFunction(f *function) {
 }
 
 func (c *Controller) compileChain(ch *chain) {
-	c.set(&ch.object, ch.feed, pipeline.Steer(c.viewChain(ch)))
+	c.set(&ch.object, ch.feed, c.flowsOf(ch))
 }
 
-// viewChain is a chain as the compiler wants it.
-func (c *Controller) viewChain(ch *chain) *pipeline.Chain {
-	v := &pipeline.Chain{Object: ch.spec, Router: ch.router.spec.Allocated.ID}
-	v.Sources = c.side(ch, ch.spec.Spec.Sources)
-	v.Destinations = c.side(ch, ch.spec.Spec.Destinations)
-	if len(ch.spec.Spec.Sources) == 0 {
+// viewChain is a way of a chain as the compiler wants it.
+func (c *Controller) viewChain(ch *chain, w *way) *pipeline.Chain {
+	spec := w.spec.Spec
+	v := &pipeline.Chain{Object: w.spec, Odd: w.odd, Router: ch.router.spec.Allocated.ID}
+	v.Sources = c.side(ch, spec.Sources)
+	v.Destinations = c.side(ch, spec.Destinations)
+	if len(spec.Sources) == 0 {
 		for _, n := range ch.router.nets {
 			v.Sources.Prefixes = append(v.Sources.Prefixes, subnets(n)...)
 		}
 		tidy(&v.Sources)
 	}
-	v.Destinations.Any = len(ch.spec.Spec.Destinations) == 0
-	v.Ambiguous = len(ch.spec.Spec.Ports) == 0 && overlap(v.Sources, v.Destinations)
-	for i, f := range ch.hops {
-		hop := pipeline.Hop{Function: f.spec, VLAN: ch.spec.Allocated.Hops[i].Tag(f.spec), Alone: len(f.chains) == 1}
+	v.Destinations.Any = len(spec.Destinations) == 0
+	v.Ambiguous = len(spec.Ports) == 0 && overlap(v.Sources, v.Destinations)
+	for i, f := range w.hops {
+		at := w.spec.Allocated.Hops[i]
+		hop := pipeline.Hop{Function: f.spec, Slot: at.Slot, VLAN: at.Tag(f.spec), Alone: len(f.chains) == 1}
 		if f.spec.Spec.Type == topology.FunctionRewriting {
 			hop.Own = f.addresses()
 		}

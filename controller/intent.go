@@ -173,6 +173,7 @@ func (c *Controller) networkChanged(before, after *topology.Network) {
 func (c *Controller) routerChanged(before, after *topology.Router) {
 	if after == nil {
 		r := c.model.routers[before.Key()]
+		c.forgetDying(func(ch *chain) bool { return ch.router == r })
 		c.join(r, nil)
 		c.attach(r, nil)
 		c.compileAttached(r)

@@ -35,7 +35,7 @@ func (c *Controller) judgeChain(ch *chain) (topology.Phase, string) {
 	if ch == nil {
 		return topology.PhaseRealized, ""
 	}
-	for _, f := range ch.hops {
+	for _, f := range c.hopsOf(ch.spec) {
 		if phase, why := c.judgeFunction(f); phase != topology.PhaseRealized || len(f.spec.Allocated.Instances) == 0 {
 			if why == "" {
 				phase, why = topology.PhaseFailed, "it has no instances"
@@ -47,6 +47,9 @@ func (c *Controller) judgeChain(ch *chain) (topology.Phase, string) {
 		if len(f.needs) > 0 {
 			return topology.PhasePending, "waiting for switches to acknowledge " + f.key.String()
 		}
+	}
+	if ch.stage == preparing || ch.stage == switching {
+		return topology.PhasePending, "its packets are being led another way"
 	}
 	return topology.PhaseRealized, ""
 }

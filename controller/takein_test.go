@@ -20,17 +20,3 @@ func TestEveryKindHasItsRank(t *testing.T) {
 		seen[put] = k
 	}
 }
-
-// Chains come and go without a trace, and are pending.
-func TestChainsArePending(t *testing.T) {
-	w := newWorld(t)
-	fw := &topology.ServiceFunction{Metadata: topology.Metadata{Name: "fw", Tenant: "acme"}}
-	chain := &topology.Chain{Metadata: topology.Metadata{Name: "c", Tenant: "acme"}}
-	w.turn(store.Event{After: chain}, store.Event{After: fw})
-	for _, key := range []topology.Key{fw.Key(), chain.Key()} {
-		if st := w.Status(key); st.Phase != topology.PhasePending || st.Reason == "" {
-			t.Errorf("%s: %+v", key, st)
-		}
-	}
-	w.turn(store.Event{Before: fw, After: fw}, store.Event{Before: chain})
-}

@@ -21,7 +21,7 @@ type CT struct {
 	Mark FieldValue
 	// Label copies into CTLabel what the connection is to be remembered by, in order. It
 	// needs Commit. Those without a field come last and mean none.
-	Label [2]Move
+	Label [3]Move
 }
 
 func (CT) isAction() {}

@@ -84,7 +84,7 @@ func (a *CT) decodeInner(b []byte) error {
 }
 
 // labelOf are the first moves of the actions.
-func labelOf(actions []Action) (label [2]Move) {
+func labelOf(actions []Action) (label [3]Move) {
 	n := 0
 	for _, a := range actions {
 		if m, ok := a.(Move); ok && n < len(label) {

@@ -78,7 +78,7 @@ func (a CT) check() error {
 		return errors.New("ct sets no bit of ct_mark")
 	case a.Mark.Field != 0 && !a.Commit:
 		return errors.New("ct sets ct_mark without commit")
-	case a.Label[0] == (Move{}) && a.Label[1] != (Move{}):
+	case a.Label[0] == (Move{}) && a.Label[1] != (Move{}), a.Label[1] == (Move{}) && a.Label[2] != (Move{}):
 		return errors.New("ct copies nothing first, and then something, to ct_label")
 	case a.Label[0] != (Move{}) && !a.Commit:
 		return errors.New("ct sets ct_label without commit")

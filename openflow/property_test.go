@@ -152,7 +152,7 @@ func drawCT(t *rapid.T, match Match, usable []Field) CT {
 	if mask := rapid.Uint32().Draw(t, "mark mask"); mask != 0 {
 		a.Mark = CTMark.UintMask(rapid.Uint64().Draw(t, "mark"), uint64(mask))
 	}
-	for i := range rapid.IntRange(0, 2).Draw(t, "labels") {
+	for i := range rapid.IntRange(0, 3).Draw(t, "labels") {
 		src := rapid.SampledFrom(usable).Draw(t, "label src")
 		n := rapid.IntRange(1, src.Bits()).Draw(t, "label bits")
 		a.Label[i] = Move{src, rapid.IntRange(0, src.Bits()-n).Draw(t, "label src_ofs"), CTLabel, rapid.IntRange(0, 128-n).Draw(t, "label ofs"), n}

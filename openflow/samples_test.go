@@ -113,7 +113,7 @@ var samples = []sample{
 		Flow{Table: 9, Priority: 3, Match: Match{v6, IPProto.Uint(17), UDPDst.Uint(53), UDPSrc.UintMask(0x8000, 0x8000), CTMark.Uint(5), CTZone.Uint(65535), CTState.UintMask(0x68, 0xfa)}}},
 	{"table=9, priority=8,ip,metadata=0xc00100/0xffffe0 actions=ct(commit,zone=9,exec(move:NXM_NX_REG4[0..7]->NXM_NX_CT_LABEL[8..15],move:NXM_NX_REG5[]->NXM_NX_CT_LABEL[96..127])),output:2",
 		Flow{Table: 9, Priority: 8, Match: Match{v4, Metadata.UintMask(0xc00100, 0xffffe0)}, Actions: []Action{
-			CT{Commit: true, Zone: 9, Label: [2]Move{{Src: Reg4, Dst: CTLabel, DstOfs: 8, NBits: 8}, {Src: Reg5, Dst: CTLabel, DstOfs: 96, NBits: 32}}}, Output{2}}}},
+			CT{Commit: true, Zone: 9, Label: [3]Move{{Src: Reg4, Dst: CTLabel, DstOfs: 8, NBits: 8}, {Src: Reg5, Dst: CTLabel, DstOfs: 96, NBits: 32}}}, Output{2}}}},
 	{"table=9, priority=9,ip,nw_src=10.0.0.0/8 actions=conjunction(7,1/2)", Flow{Table: 9, Priority: 9, Match: Match{v4, IPv4Src.Prefix(cidr("10.0.0.0/8"))}, Actions: []Action{Conjunction{7, 1, 2}}}},
 	{"table=9, priority=9,ip,nw_dst=10.0.0.0/8 actions=conjunction(7,2/2),conjunction(8,3/3)",
 		Flow{Table: 9, Priority: 9, Match: Match{v4, IPv4Dst.Prefix(cidr("10.0.0.0/8"))}, Actions: []Action{Conjunction{7, 2, 2}, Conjunction{8, 3, 3}}}},

@@ -19,11 +19,10 @@ func (b *chainBuilder) end(back bool) {
 	}
 	b.goTo(TableEnd, 100, match(here.at()), TableOnward, a...)
 
-	last := b.lastHop(back)
 	in := actions(set(RegRouter.Uint(uint64(b.Router))), openflow.Resubmit{Table: TableToInside}, networkHere())
-	if id := b.functionAt(last); id != 0 {
+	if id, slot := b.functionAt(b.lastHop(back)); id != 0 {
 		in = append(in, set(RegBefore.Uint(uint64(id))), openflow.Resubmit{Table: TableBefore})
-		seen := openflow.CT{Commit: true, Zone: b.zone(), Label: [2]openflow.Move{remember(last, RegBefore)}}
+		seen := b.note(remember(slot, RegBefore))
 		for _, eth := range []uint64{ethIPv4, ethIPv6} {
 			b.add(TableAccept, 100, match(here.at(), ethType(eth), flagged(FlagBefore)), seen, openflow.Resubmit{Table: TableForward})
 		}
@@ -77,12 +76,6 @@ func baseChain(b *builder) {
 	b.goTo(TableBegin, 10, match(fromOutside), TableNext, set(openflow.EthSrc.MAC(outsideMAC)), set(openflow.EthDst.MAC(GatewayMAC)),
 		set(RegExternal.Uint(0)), set(RegSource4.Uint(0)), set(RegSource6.Addr(netip.IPv6Unspecified())))
 	b.goTo(TableBegin, 0, nil, TableNext)
-	for hop := 1; hop <= topology.MaxHops; hop++ {
-		at := RegPosition.UintMask(uint64(chainVNIs|hop<<hopShift), chainVNIs|hopMask)
-		b.goTo(TablePinned, 100, match(at), TableHop, recall(hop))
-		b.goTo(TableRecalled, 100, match(at), TableReceive, recall(hop))
-		b.goTo(TableRecalled, 110, match(at, notKnown(hop)), TableReceive)
-	}
 	// An instance that a connection knows and that is none any more: it chooses again.
 	b.goTo(TableHop, 0, nil, TableChoose, set(instance(0)))
 	// One try is enough: what was chosen has an end that only this host knows to be dead.

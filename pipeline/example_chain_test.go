@@ -44,7 +44,7 @@ var (
 		Router:       1,
 		Sources:      Side{Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("fd00:1::/64")}},
 		Destinations: Side{Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.1.0/24")}},
-		Hops:         []Hop{{Function: ids, Alone: true}, {Function: fw}, {Function: tap, Alone: true}},
+		Hops:         []Hop{{Function: ids, Slot: 1, Alone: true}, {Function: fw, Slot: 2}, {Function: tap, Slot: 3, Alone: true}},
 	}
 	idsArms = []Arm{{instanceEndpoint("ids-in", "10.0.0.21", 0x21), blue, 21}, {instanceEndpoint("ids-out", "10.0.0.22", 0x22), blue, 22}}
 	fwArms  = []Arm{{instanceEndpoint("fw1", "10.0.0.23", 0x23), blue, 23}}
@@ -63,6 +63,8 @@ func exampleChain() []fragment {
 	return []fragment{
 		{"Router acme/core", Scope(core, []*topology.Network{blue, green})},
 		{"Chain acme/guarded", Steer(guarded)},
+		{"Chain acme/guarded", Transit(guarded)},
+		{"Chain acme/guarded", Emit(guarded, nil)},
 		{"Chain acme/guarded", Accept(guarded, 1, []int{1})},
 		{"Chain acme/guarded", Accept(guarded, 2, []int{1})},
 		{"ServiceFunction acme/ids", Function(ids, idsPlaced)},

@@ -41,7 +41,8 @@ func (h hopBuilder) next() {
 		return
 	}
 	fresh := openflow.Load{Dst: RegFlags, Ofs: FlagChosen, NBits: 1}
-	chosen := openflow.CT{Commit: true, Zone: h.zone(), Label: [2]openflow.Move{remember(h.k, RegInstance)}}
+	chosen := h.note(remember(h.Slot, RegInstance))
+	h.goTo(TablePinned, 100, match(h.here.at()), TableHop, recall(h.Slot))
 	for _, eth := range []uint64{ethIPv4, ethIPv6} {
 		at := match(h.here.at(), ethType(eth))
 		// A flow for each instance counts the connections that it gets.
@@ -75,33 +76,36 @@ func (h hopBuilder) failed() {
 }
 
 // arrive takes in what another host sends to an instance here, and finds out from which
-// instance of the function before it comes.
+// instance of the function before it comes. Of several here, what comes back goes to the one
+// that it left.
 func (h hopBuilder) arrive() {
 	a := actions(set(function(h.id())), openflow.Move{Src: RegPosition, Dst: RegInstance, NBits: instanceBits}, set(RegZone.Uint(uint64(h.zone()))), clearInPort())
-	if before := h.before(); before != 0 {
+	if before, _ := h.before(); before != 0 {
 		a = append(a, set(RegBefore.Uint(uint64(before))), openflow.Resubmit{Table: TableBefore})
 	}
 	h.goTo(TableArrival, 100, match(h.here.at()), TableLanding, a...)
+	if h.back && !h.tap() {
+		h.goTo(TableRecalled, 110, match(h.here.at(), notKnown(h.Slot)), TableReceive)
+		h.goTo(TableRecalled, 100, match(h.here.at()), TableReceive, recall(h.Slot))
+	}
 }
 
-// before is the function that packets of the direction pass before the hop; 0 for none.
-func (h hopBuilder) before() uint32 {
-	return h.functionAt(h.hopBefore())
-}
-
-func (h hopBuilder) hopBefore() int {
+// before is the function that packets of the direction pass before the hop, and its slot;
+// 0 for none that gives packets back.
+func (h hopBuilder) before() (id uint32, slot int) {
 	if h.back {
-		return h.k + 1
+		return h.functionAt(h.k + 1)
 	}
-	return h.k - 1
+	return h.functionAt(h.k - 1)
 }
 
-// functionAt is the function of a hop, 0 where there is none that gives packets back.
-func (c *Chain) functionAt(hop int) uint32 {
+// functionAt is the function of a hop and its slot, 0 where there is none that gives
+// packets back.
+func (c *Chain) functionAt(hop int) (id uint32, slot int) {
 	if hop < 1 || hop > len(c.Hops) || c.Hops[hop-1].Function.Spec.Type == topology.FunctionTap {
-		return 0
+		return 0, 0
 	}
-	return c.Hops[hop-1].Function.Allocated.ID
+	return c.Hops[hop-1].Function.Allocated.ID, c.Hops[hop-1].Slot
 }
 
 // accept notes what the connection uses, now that the packet is where its instance is,
@@ -116,16 +120,15 @@ func (h hopBuilder) accept(number int) {
 	if h.VLAN != 0 {
 		tag = actions(openflow.PushVLAN{}, set(openflow.VLANVID.Uint(tagged|uint64(h.VLAN))))
 	}
-	own := openflow.CT{Commit: true, Zone: h.zone(), Label: [2]openflow.Move{remember(h.k, RegInstance)}}
-	both := own
-	if h.before() != 0 {
-		both.Label[1] = remember(h.hopBefore(), RegBefore)
-	}
+	came := set(RegArm.Uint(h.generation()))
+	own := h.note(remember(h.Slot, RegInstance), rememberGeneration)
+	before, slot := h.before()
 	for _, eth := range []uint64{ethIPv4, ethIPv6} {
 		m := with(at, ethType(eth))
-		h.goTo(TableAccept, 100, m, TableDeliver, append(actions(own), tag...)...)
-		if h.before() != 0 {
-			h.goTo(TableAccept, 110, with(m, flagged(FlagBefore)), TableDeliver, append(actions(both), tag...)...)
+		h.goTo(TableAccept, 100, m, TableDeliver, append(actions(came, own), tag...)...)
+		if before != 0 {
+			both := h.note(remember(h.Slot, RegInstance), rememberGeneration, remember(slot, RegBefore))
+			h.goTo(TableAccept, 110, with(m, flagged(FlagBefore)), TableDeliver, append(actions(came, both), tag...)...)
 		}
 	}
 }

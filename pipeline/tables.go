@@ -25,6 +25,7 @@ const (
 	TableReturn      uint8 = 6
 	TableArrive      uint8 = 7
 	TableEmit        uint8 = 8
+	TableGeneration  uint8 = 9
 	TableAntiSpoof   uint8 = 10
 	TableResolve     uint8 = 20
 	TableARPReply    uint8 = 21
@@ -132,8 +133,15 @@ func Tables() []Table {
 			TableEmit, "emit",
 			"What an instance of a service function gives back goes on in its chain. Which one that is, and in which direction, the instance's port says, its tag, or the packet's headers.",
 			append(f(openflow.Reg4, openflow.Reg6, openflow.Reg1, openflow.Reg2, openflow.VLANVID, openflow.EthType, openflow.IPv4Src, openflow.IPv6Src, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto, openflow.IPFrag, openflow.ConjID), ports...),
-			to(TableAntiSpoof, TableNext, TableEnd),
+			to(TableGeneration, TableAntiSpoof, TableNext, TableEnd),
 			"drop: no chain leads here",
+		},
+		{
+			TableGeneration, "generation",
+			"While a chain changes its way, packets that are given back go on by the way by which their connection came.",
+			f(openflow.Metadata, openflow.CTLabel),
+			to(TableNext, TableEnd),
+			"drop",
 		},
 		{
 			TableAntiSpoof, "anti-spoof",

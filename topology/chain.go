@@ -68,6 +68,6 @@ func (f *ServiceFunction) sharedWith(tenant string) bool {
 
 // chainVNIs are the first and the last of the VNIs that say where in a chain a packet is.
 func chainVNIs(id uint32) (first, last uint32) {
-	first = MaxVNI + 1 + id<<9 // a direction, a hop and an instance follow
-	return first, first + 1<<9 - 1
+	first = MaxVNI + 1 + id<<10 // a generation, a direction, a hop and an instance follow
+	return first, first + 1<<10 - 1
 }

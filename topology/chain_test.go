@@ -226,11 +226,11 @@ func TestPriorities(t *testing.T) {
 func TestChainNumbers(t *testing.T) {
 	s := chained(t)
 	one := s.Get(Key{KindChain, "acme", "one"}).(*Chain)
-	if a := one.Allocated; a.ID < 1 || a.ID > MaxChainID || a.Zone == 0 || len(a.Hops) != 1 || a.Hops[0] != (HopAllocation{"acme/fw", 1}) {
+	if a := one.Allocated; a.ID < 1 || a.ID > MaxChainID || a.Zone == 0 || len(a.Hops) != 1 || a.Hops[0] != (HopAllocation{"acme/fw", 1, 1}) {
 		t.Fatalf("%+v", a)
 	}
 	two := commit(t, s, chainOf("two", "router: core, functions: [ids, other/shared, fw]"))[0].(*Chain)
-	if got := fmt.Sprint(two.Allocated.Hops); got != "[{acme/ids 1} {other/shared 1} {acme/fw 2}]" {
+	if got := fmt.Sprint(two.Allocated.Hops); got != "[{acme/ids 1 1} {other/shared 2 1} {acme/fw 3 2}]" {
 		t.Errorf("hops %s", got)
 	}
 	if two.Allocated.ID == one.Allocated.ID || two.Allocated.Zone == one.Allocated.Zone {
@@ -239,7 +239,7 @@ func TestChainNumbers(t *testing.T) {
 	// The one gives up a tag, the other keeps its own, and a third one takes the lowest.
 	objects := commit(t, s, chainOf("three", "router: core, functions: [fw]")+and+chainOf("two", "router: core, functions: [fw, ids]")+and+chainOf("one", "router: core, functions: [lb]"))
 	three, two, again := objects[0].(*Chain), objects[1].(*Chain), objects[2].(*Chain)
-	if got := fmt.Sprint(three.Allocated.Hops, two.Allocated.Hops, again.Allocated.Hops); got != "[{acme/fw 3}] [{acme/fw 2} {acme/ids 1}] [{acme/lb 1}]" {
+	if got := fmt.Sprint(three.Allocated.Hops, two.Allocated.Hops, again.Allocated.Hops); got != "[{acme/fw 1 3}] [{acme/fw 3 2} {acme/ids 1 1}] [{acme/lb 2 1}]" {
 		t.Errorf("hops %s", got) // 1 is one's until all of the set is put
 	}
 	if four := commit(t, s, chainOf("four", "router: core, functions: [fw]"))[0].(*Chain); four.Allocated.Hops[0].VLAN != 1 {
@@ -304,7 +304,7 @@ func TestChainsAvoidVNIsOfNetworks(t *testing.T) {
 	}
 	id, _ := free.newChainID(Key{KindChain, "acme", "x"})
 	first, last := chainVNIs(id)
-	if first != 0xC00000|id<<9 || last != first|0x1ff {
+	if first != 0xC00000|id<<10 || last != first|0x3ff {
 		t.Fatalf("chain %d has VNIs %#x to %#x", id, first, last)
 	}
 	s.Put(old(last))
@@ -320,31 +320,26 @@ func TestChainsAvoidVNIsOfNetworks(t *testing.T) {
 	}
 }
 
-func TestVLANsRunOut(t *testing.T) {
+// What a chain allocates for its way changes with the way alone, and a function keeps its
+// slot wherever it is.
+func TestChainGenerations(t *testing.T) {
 	s := chained(t)
-	many := func(from, to int) []Change {
-		var changes []Change
-		for i := from; i < to; i++ {
-			c := &Chain{Metadata: Metadata{Name: fmt.Sprintf("c%d", i), Tenant: "acme"}, Spec: ChainSpec{Router: "core", Functions: []string{"fw"}}}
-			changes = append(changes, Change{Object: c})
+	put := func(name, functions string) ChainAllocation {
+		t.Helper()
+		return commit(t, s, chainOf(name, "router: core, functions: ["+functions+"]"))[0].(*Chain).Allocated
+	}
+	for _, step := range []struct{ functions, want string }{
+		{"fw", "0 [1]"}, {"fw", "0 [1]"}, {"ids, fw", "1 [2 1]"}, {"fw, ids", "2 [1 2]"}, {"fw, lb", "3 [1 3]"},
+		{"fw, ids, lb", "4 [1 2 3]"}, {"lb", "5 [3]"}, {"ids", "6 [1]"},
+	} {
+		a := put("ways", step.functions)
+		var slots []int
+		for _, h := range a.Hops {
+			slots = append(slots, h.Slot)
 		}
-		return changes
-	}
-	if _, err := s.Try(many(1, maxVLAN), testEnv); err != nil { // and chain one
-		t.Fatal(err)
-	}
-	d, err := s.Try(many(maxVLAN, maxVLAN+1), testEnv)
-	if err != nil || d.Objects[0].(*Chain).Allocated.Hops[0].VLAN != 0 {
-		t.Fatalf("a function that is not tagged has no VLANs to run out of: %v", err)
-	}
-	try(t, s, "tags for more than there are", functionOf("fw", "type: routed, tagged: true"), "spec.tagged: more than 4094 chains use it, and there is no VLAN for each; change the chain first (held by Chain acme/c4094)")
-	d.Undo()
-	commit(t, s, functionOf("fw", "type: routed, tagged: true"))
-	if _, err := s.Try(many(maxVLAN, maxVLAN+1), testEnv); err == nil || !strings.Contains(err.Error(), "spec.functions[0]: all 4094 VLANs of ServiceFunction acme/fw are taken") {
-		t.Errorf("error %v", err)
-	}
-	if _, err := s.Try(many(1, 300), testEnv); err != nil {
-		t.Errorf("putting them again: %v", err)
+		if got := fmt.Sprint(a.Generation, " ", slots); got != step.want {
+			t.Errorf("functions %s: generation and slots %s, want %s", step.functions, got, step.want)
+		}
 	}
 }
 
@@ -356,7 +351,7 @@ func TestChainNumbersRunOut(t *testing.T) {
 		changes = append(changes, Change{Object: c})
 	}
 	var inv *InvalidError
-	if _, err := s.Try(changes, testEnv); !errors.As(err, &inv) || !strings.Contains(inv.Reason, "all 8190 numbers of chains are taken") {
+	if _, err := s.Try(changes, testEnv); !errors.As(err, &inv) || !strings.Contains(inv.Reason, "all 4094 numbers of chains are taken") {
 		t.Fatalf("error %v", err)
 	}
 	if _, err := s.Try(changes[1:], testEnv); err != nil {

@@ -1,6 +1,9 @@
 package topology
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // This file puts service functions and chains into the state, with the numbers by which
 // hosts tell apart what is theirs.
@@ -116,6 +119,7 @@ func (d *Draft) allocateChain(c, old *Chain) error {
 	} else if err := d.numberChain(c); err != nil {
 		return err
 	}
+	slots := map[int]bool{}
 	for i, at := range c.FunctionKeys() {
 		field := fmt.Sprintf("spec.functions[%d]", i)
 		f, _ := d.state.objects[at].(*ServiceFunction)
@@ -125,20 +129,46 @@ func (d *Draft) allocateChain(c, old *Chain) error {
 		case f == nil || !f.sharedWith(key.Tenant):
 			return invalid(key, field, "there is no %s that is shared with tenant %s; have its owner add %s to its sharedWith", at, key.Tenant, key.Tenant)
 		}
-		h := HopAllocation{Function: at.Tenant + "/" + at.Name, VLAN: old.hop(at).VLAN}
+		h := HopAllocation{Function: at.Tenant + "/" + at.Name, Slot: old.hop(at).Slot, VLAN: old.hop(at).VLAN}
+		slots[h.Slot] = true
 		if h.VLAN == 0 {
 			vlan, _ := d.state.function(at).vlans.taken.next(1)
-			if vlan > maxVLAN && f.Spec.Tagged {
-				return invalid(key, field, "all %d VLANs of %s are taken; use another service function", maxVLAN, at)
+			if vlan > maxVLAN { // there are as many as chains, but those of the set hold old ones, too
+				return invalid(key, field, "all %d VLANs of %s are taken; change fewer chains at once", maxVLAN, at)
 			}
-			if vlan <= maxVLAN {
-				h.VLAN = int(vlan)
-				d.takeNumber(held{&d.state.function(at).vlans, vlan}, key)
-			}
+			h.VLAN = int(vlan)
+			d.takeNumber(held{&d.state.function(at).vlans, vlan}, key)
 		}
 		c.Allocated.Hops = append(c.Allocated.Hops, h)
 	}
+	c.generate(old, slots)
 	return nil
+}
+
+// generate makes the chain a new generation if it leads another way than before, and gives
+// functions that are new in it slots: not those of functions that have just left it, which
+// connections still remember. taken are the slots that others keep.
+func (c *Chain) generate(old *Chain, taken map[int]bool) {
+	if old != nil {
+		c.Allocated.Generation = old.Allocated.Generation
+		for _, h := range old.Allocated.Hops {
+			taken[h.Slot] = true
+		}
+		if !slices.Equal(c.FunctionKeys(), old.FunctionKeys()) {
+			c.Allocated.Generation++
+		}
+	}
+	next := 1
+	for i := range c.Allocated.Hops {
+		h := &c.Allocated.Hops[i]
+		if h.Slot != 0 {
+			continue
+		}
+		for taken[next] {
+			next++
+		}
+		h.Slot, taken[next] = next, true
+	}
 }
 
 // numberChain chooses the number and the zone of a new chain.

@@ -79,8 +79,6 @@ func (s *State) checkUsers(f *ServiceFunction) error {
 		case c == nil: // only if somebody tampered with the store
 		case !f.sharedWith(key.Tenant):
 			return conflict(f.Key(), "spec.sharedWith", key, "a chain of tenant %s uses it; change or delete the chain first", key.Tenant)
-		case f.Spec.Tagged && c.hop(f.Key()).VLAN == 0:
-			return conflict(f.Key(), "spec.tagged", key, "more than %d chains use it, and there is no VLAN for each; change the chain first", maxVLAN)
 		}
 	}
 	if !s.crowded(f) {

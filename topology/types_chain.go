@@ -157,12 +157,15 @@ type Side struct {
 
 // ChainAllocation is what the store chose for a chain.
 type ChainAllocation struct {
-	// ID is unique among chains, 1 to 8190, and stable. It is part of the VNIs of the
+	// ID is unique among chains, 1 to 4094, and stable. It is part of the VNIs of the
 	// chain's positions.
 	ID uint32 `json:"id"`
 	// Zone is the conntrack zone that remembers its connections, unique among all zones.
-	Zone     uint32 `json:"zone"`
-	Priority int    `json:"priority"`
+	Zone uint32 `json:"zone"`
+	// Generation rises each time that the chain has other functions, or has them in
+	// another order: so hosts tell the way that packets go from the one before.
+	Generation uint32 `json:"generation"`
+	Priority   int    `json:"priority"`
 	// Hops are in the order of the spec's functions.
 	Hops []HopAllocation `json:"hops,omitempty"`
 }
@@ -171,8 +174,11 @@ type ChainAllocation struct {
 type HopAllocation struct {
 	// Function is the function's key, spelled out.
 	Function string `json:"function"` // TENANT/NAME
+	// Slot is the function's in the chain, 1 to 15, wherever in the chain it is: there
+	// connections are remembered.
+	Slot int `json:"slot"`
 	// VLAN is the chain's tag at the function, 1 to 4094, unique there and stable. There is
-	// one whether the function is tagged or not, so that it can become so later; 0 only if
-	// it is not and all are taken. Tag says which one packets have.
+	// one whether the function is tagged or not, so that it can become so later. Tag says
+	// which one packets have.
 	VLAN int `json:"vlan,omitempty"`
 }

@@ -7,7 +7,7 @@ const (
 	MaxFunctionID  = 65535
 	MaxInstances   = 31 // of a service function
 	MaxShared      = 256
-	MaxChainID     = 8190
+	MaxChainID     = 4094
 	MaxHops        = 7  // of a chain
 	MaxSides       = 64 // on each side of a chain
 	MaxChainPorts  = 64 // ranges, of a chain
