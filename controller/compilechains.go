@@ -225,17 +225,40 @@ func (c *Controller) instanceUp(e *endpoint) bool {
 	return ok && p.LinkUp
 }
 
-// linkGrace is how long a tunnel to another host may take to show that the host lives.
-const linkGrace = 5 * time.Second
+// A tunnel to another host may take linkGrace to show that the host lives. In its first
+// second it cannot be up: a report that says so is of an older tunnel (RFC 5880, 6.8.3, has
+// a session that is not up send once a second).
+const (
+	linkGrace = 10 * time.Second
+	linkOfOld = time.Second
+)
 
 // watchPort is the port by which a host sees whether another one lives: that of its link,
 // which is not up at once. Until it is, the host is taken to live.
 func (c *Controller) watchPort(from, to *host) uint32 {
 	id := to.spec.Allocated.ID
-	if since, isNew := from.linkNew[id]; id == 0 || isNew && from.links != nil && c.now().Sub(since) < linkGrace {
+	if id == 0 {
 		return pipeline.TunnelPort
 	}
+	if made, known := from.linkMade[id]; known {
+		age := c.now().Sub(made)
+		if age < linkOfOld || age < linkGrace && !from.links[id].Up {
+			return pipeline.TunnelPort
+		}
+	}
 	return ovsdb.LinkOFPort(id)
+}
+
+// watchedLately says whether some link of a host has yet to show itself.
+func (c *Controller) watchedLately(h *host) bool {
+	lately := false
+	for id, made := range h.linkMade {
+		if c.now().Sub(made) > linkGrace {
+			delete(h.linkMade, id) // one more look
+		}
+		lately = true
+	}
+	return lately
 }
 
 // instanceHosts are the hosts of the instances to which a host may send.

@@ -247,8 +247,8 @@ func (c *Controller) keepHouse() {
 		}
 	}
 	for _, h := range c.model.hosts {
-		if len(h.linkNew) > 0 && len(h.functions) > 0 {
-			c.dirty.steering[h] = true // their grace may be over
+		if c.watchedLately(h) && len(h.functions) > 0 {
+			c.dirty.steering[h] = true
 		}
 	}
 	c.renewProbes()

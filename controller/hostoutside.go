@@ -215,12 +215,16 @@ func (c *Controller) watch(h *host, to map[*host]bool) {
 		if !to[k] {
 			delete(k.watchers, h)
 			delete(h.linkNew, k.spec.Allocated.ID)
+			delete(h.linkMade, k.spec.Allocated.ID)
 		}
 	}
 	for k := range to {
 		if k != h && !k.watchers[h] {
 			k.watchers[h] = true
 			h.linkNew[k.spec.Allocated.ID] = c.now()
+			if c.isLoaded() {
+				h.linkMade[k.spec.Allocated.ID] = c.now()
+			}
 		}
 	}
 	h.watches = to

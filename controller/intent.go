@@ -63,6 +63,7 @@ func (c *Controller) newHost(spec *topology.Host) *host {
 		gateways:  map[*gateway]bool{},
 		externals: map[*external]bool{},
 		linkNew:   map[uint32]time.Time{},
+		linkMade:  map[uint32]time.Time{},
 		watchers:  map[*host]bool{},
 		awaySince: c.now(),
 	}
@@ -94,6 +95,7 @@ func (c *Controller) hostRemoved(h *host) {
 		delete(o.unproved, h)
 		delete(o.watchers, h)
 		delete(o.linkNew, h.spec.Allocated.ID)
+		delete(o.linkMade, h.spec.Allocated.ID)
 	}
 	c.switches.Forget(h.spec.Allocated.DatapathID)
 	delete(c.model.byDPID, h.spec.Allocated.DatapathID)

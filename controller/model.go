@@ -92,6 +92,8 @@ type host struct {
 	// linkNew since when there are those that have not been up yet.
 	links   map[uint32]ovsdb.LinkState
 	linkNew map[uint32]time.Time
+	// linkMade is when links were asked for, of those that are new.
+	linkMade map[uint32]time.Time
 	// watchers are the hosts that have a tunnel to this one, to see whether it lives;
 	// watches those that it has one to.
 	watchers, watches map[*host]bool

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// A stream sends a piece at each step, 3.2 MB a second: enough to be a transfer, and
+// A stream sends a piece at each step, 0.8 MB a second: enough to be a transfer, and
 // little enough that it leaves a small machine to the others.
 const (
 	streamStep  = 5 * time.Millisecond
-	streamPiece = 16 << 10
+	streamPiece = 4 << 10
 )
 
 // Stream is a long TCP transfer to an echo server and back, over one connection. It
