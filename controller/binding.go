@@ -137,7 +137,7 @@ func attachedMAC(e *endpoint, p ovsdb.Port) (mac topology.MAC, mismatch string) 
 		return topology.MAC{}, ""
 	}
 	mac, err := topology.ParseMAC(p.AttachedMAC)
-	if err != nil || mac[0]&1 != 0 || mac == topology.GatewayMAC || mac == topology.PassedOnMAC || mac == topology.OutsideMAC {
+	if err != nil || mac[0]&1 != 0 || mac.Reserved() {
 		return topology.MAC{}, fmt.Sprintf("port %s has attached-mac %q, which no endpoint can have", p.Name, p.AttachedMAC)
 	}
 	if !e.spec.Spec.MAC.IsZero() {

@@ -54,6 +54,24 @@ var PassedOnMAC = MAC{0x0e, 0x64, 0x76, 0x00, 0x00, 0x02}
 // have it.
 var OutsideMAC = MAC{0x0e, 0x64, 0x76, 0x00, 0x00, 0x03}
 
+// ProbeMAC and ProbeBackMAC are the sources of probes that are sent through a transparent
+// function: the first towards the destinations of its chains, the second towards the
+// sources. They are two, so that the function never finds one station on both its sides.
+// No endpoint can have them.
+var (
+	ProbeMAC     = MAC{0x0e, 0x64, 0x76, 0x00, 0x00, 0x04}
+	ProbeBackMAC = MAC{0x0e, 0x64, 0x76, 0x00, 0x00, 0x05}
+)
+
+// Reserved says whether the address is one of ours, which no endpoint can have.
+func (m MAC) Reserved() bool {
+	switch m {
+	case GatewayMAC, PassedOnMAC, OutsideMAC, ProbeMAC, ProbeBackMAC:
+		return true
+	}
+	return false
+}
+
 // LinkLocal is the IPv6 link-local address that is derived from the MAC
 // (RFC 4291, appendix A).
 func (m MAC) LinkLocal() netip.Addr {

@@ -47,6 +47,8 @@ func checkMAC(m MAC) string {
 		return fmt.Sprintf("%s is a MAC address of the hosts of gateways; choose another", m)
 	case m == OutsideMAC:
 		return fmt.Sprintf("%s is the MAC address of what comes into service chains from outside; choose another", m)
+	case m == ProbeMAC || m == ProbeBackMAC:
+		return fmt.Sprintf("%s is a MAC address of the probes of service functions; choose another", m)
 	}
 	return ""
 }

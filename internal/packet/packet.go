@@ -1,6 +1,6 @@
 // Package packet reads and writes the few frames that a router or a gateway owes
 // its neighbours and that flows cannot write: ICMP errors and their translation, TCP
-// resets, ARP and neighbour discovery. It is pure functions on untagged Ethernet
+// resets, ARP and neighbour discovery, and probes. It is pure functions on untagged Ethernet
 // frames. It never sends, waits, remembers, or changes a frame that it is given; and
 // whatever the frame holds, it does not panic.
 package packet
