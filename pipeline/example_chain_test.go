@@ -13,13 +13,15 @@ import (
 var (
 	ids = &topology.ServiceFunction{
 		Metadata: topology.Metadata{Tenant: "acme", Name: "ids"},
-		Spec:     topology.ServiceFunctionSpec{Type: topology.FunctionTransparent, FailMode: topology.FailOpen, Instances: []topology.Instance{{In: "ids-in", Out: "ids-out"}}},
+		Spec: topology.ServiceFunctionSpec{Type: topology.FunctionTransparent, FailMode: topology.FailOpen, Instances: []topology.Instance{{In: "ids-in", Out: "ids-out"}},
+			Probe: &topology.Probe{Protocol: topology.ProbeARP}},
 		Allocated: topology.ServiceFunctionAllocation{ID: 1,
 			Instances: []topology.InstanceAllocation{{In: "ids-in", Number: 1}}},
 	}
 	fw = &topology.ServiceFunction{
 		Metadata: topology.Metadata{Tenant: "acme", Name: "fw"},
-		Spec:     topology.ServiceFunctionSpec{Type: topology.FunctionRouted, Instances: []topology.Instance{{In: "fw1"}, {In: "fw2", Weight: 3}}},
+		Spec: topology.ServiceFunctionSpec{Type: topology.FunctionRouted, Instances: []topology.Instance{{In: "fw1"}, {In: "fw2", Weight: 3}},
+			Probe: &topology.Probe{Protocol: topology.ProbeICMP, IntervalMillis: 200}},
 		Allocated: topology.ServiceFunctionAllocation{ID: 2,
 			Instances: []topology.InstanceAllocation{{In: "fw1", Number: 1}, {In: "fw2", Number: 2}}},
 	}
@@ -69,9 +71,11 @@ func exampleChain() []fragment {
 		{"Chain acme/guarded", Accept(guarded, 2, []int{1})},
 		{"ServiceFunction acme/ids", Function(ids, idsPlaced)},
 		{"ServiceFunction acme/ids", InstanceLocal(&Instance{Function: ids, Number: 1, Arms: idsArms, Router: 1})},
+		{"ServiceFunction acme/ids", Answers(&Instance{Function: ids, Number: 1, Arms: idsArms})},
 		{"ServiceFunction acme/ids", LandingLocal(ids, []int{1}, []int{1})},
 		{"ServiceFunction acme/fw", Function(fw, fwPlaced)},
 		{"ServiceFunction acme/fw", InstanceLocal(&Instance{Function: fw, Number: 1, Arms: fwArms, Router: 1})},
+		{"ServiceFunction acme/fw", Answers(&Instance{Function: fw, Number: 1, Arms: fwArms})},
 		{"ServiceFunction acme/fw", LandingLocal(fw, []int{1}, nil)},
 		{"ServiceFunction acme/tap", Function(tap, tapPlaced)},
 		{"Endpoint acme/ids-in", EndpointLocal(blue, idsArms[0].Endpoint, 21)},
@@ -85,4 +89,14 @@ func exampleChainGroups() []openflow.Group {
 	groups := FunctionGroups(ids, idsPlaced, "h1")
 	groups = append(groups, FunctionGroups(fw, fwPlaced, "h1")...)
 	return append(groups, FunctionGroups(tap, tapPlaced, "h1")...)
+}
+
+// exampleMeters are those of functions that are asked.
+func exampleMeters() []openflow.Meter {
+	var meters []openflow.Meter
+	for _, f := range []*topology.ServiceFunction{ids, fw} {
+		m, _ := AnswerMeter(f, 1)
+		meters = append(meters, m)
+	}
+	return meters
 }

@@ -143,7 +143,7 @@ func exampleSwitch(t *testing.T) *ovstest.Host {
 		"--", "add-port", "br-int", "p10", "--", "set", "interface", "p10", "type=dummy", "ofport_request=10")
 	waitOFPort(t, h, "p10", "10")
 	h.Ofctl("mod-port", "br-int", "standin2", "down")
-	for _, m := range BaseMeters() {
+	for _, m := range append(BaseMeters(), exampleMeters()...) {
 		h.Ofctl("-O", "OpenFlow13", "add-meter", "br-int", fmt.Sprintf("meter=%d pktps burst stats bands=type=drop rate=%d burst_size=%d", m.ID, m.Rate, m.Burst))
 	}
 	for _, g := range exampleGroups() {

@@ -19,16 +19,20 @@ const probeMark = "dovetail"
 // A userspace datapath drops the first packets to a VTEP whose MAC it does not
 // know yet; the probe takes the place of a tenant's packet.
 func Probe(id uint64, vtep netip.Addr) (frame []byte, a []openflow.Action) {
-	frame = make([]byte, ProbeLen)
+	return probeFrame(id), actions(
+		openflow.SetField{FieldValue: openflow.TunID.Uint(ProbeVNI)},
+		openflow.SetField{FieldValue: tunDst(vtep)},
+		openflow.Output{Port: TunnelPort})
+}
+
+func probeFrame(id uint64) []byte {
+	frame := make([]byte, ProbeLen)
 	copy(frame, GatewayMAC[:])
 	copy(frame[6:], GatewayMAC[:])
 	binary.BigEndian.PutUint16(frame[12:], ProbeEtherType)
 	copy(frame[14:], probeMark)
 	binary.BigEndian.PutUint64(frame[22:], id)
-	return frame, actions(
-		openflow.SetField{FieldValue: openflow.TunID.Uint(ProbeVNI)},
-		openflow.SetField{FieldValue: tunDst(vtep)},
-		openflow.Output{Port: TunnelPort})
+	return frame
 }
 
 // ProbeID reads the id of a probe that a switch sent up; ok is false for any

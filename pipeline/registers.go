@@ -102,6 +102,8 @@ const (
 	ReasonStray
 	// ReasonExhausted: no port was left to translate its source to.
 	ReasonExhausted
+	// ReasonAnswer: an instance of a service function answers a question, or lets it through.
+	ReasonAnswer
 )
 
 // Meters.
@@ -126,6 +128,10 @@ const (
 	MeterICMPOutside  uint32 = 7
 	MeterQuoteOutside uint32 = 8
 )
+
+// functionMeters sets the meters of functions apart from those: they are it plus the
+// function's id. Open vSwitch's userspace datapath takes meters up to 65536.
+const functionMeters = 500
 
 // TunnelPort is the OpenFlow port of the VXLAN port on every host.
 const TunnelPort uint32 = 1

@@ -88,8 +88,9 @@ func Tables() []Table {
 	return []Table{
 		{
 			TableClassify, "classify",
-			"Where does the packet come from? A local endpoint's port gives it the VNI of its network in reg0; a packet from the tunnel brings its VNI along. A gateway host passes what leaves by a lane on to the host that carries it, once: with a source MAC by which that one knows it.",
-			f(openflow.InPort, openflow.VLANVID, openflow.TunID, openflow.TunIPv4Src, openflow.TunIPv6Src, openflow.EthSrc, openflow.EthDst, openflow.EthType, openflow.IPProto, openflow.UDPDst, openflow.IPv4Src, openflow.IPv6Src, openflow.ICMPv6Type),
+			"Where does the packet come from? A local endpoint's port gives it the VNI of its network in reg0; a packet from the tunnel brings its VNI along. A gateway host passes what leaves by a lane on to the host that carries it, once: with a source MAC by which that one knows it. Answers of service functions to questions go to the controller.",
+			f(openflow.InPort, openflow.VLANVID, openflow.TunID, openflow.TunIPv4Src, openflow.TunIPv6Src, openflow.EthSrc, openflow.EthDst, openflow.EthType, openflow.IPProto, openflow.UDPDst, openflow.IPv4Src, openflow.IPv6Src, openflow.ICMPv6Type,
+				openflow.IPv4Dst, openflow.IPv6Dst, openflow.ICMPv4Type, openflow.TCPSrc, openflow.TCPDst, openflow.ARPOp, openflow.ARPSPA, openflow.ARPTPA, openflow.NDTarget),
 			to(TableOutside, TableEnter, TableEmit, TableAntiSpoof, TableFromInside, TableToInside, TableLeave, TableForward, TableArrival),
 			"drop: the port belongs to no endpoint",
 		},

@@ -3,6 +3,7 @@ package topology
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // RouterKey is the key of the chain's router.
@@ -59,6 +60,23 @@ func (f *ServiceFunction) Endpoints() []Key {
 		keys = append(keys, Key{KindEndpoint, f.Metadata.Tenant, in.In}, Key{KindEndpoint, f.Metadata.Tenant, out})
 	}
 	return keys
+}
+
+// Interval is the time between two questions.
+func (p *Probe) Interval() time.Duration {
+	if p.IntervalMillis == 0 {
+		return time.Second
+	}
+	return time.Duration(p.IntervalMillis) * time.Millisecond
+}
+
+// Limit is how many questions in a row stay without an answer before an instance is taken
+// for dead.
+func (p *Probe) Limit() int {
+	if p.Failures == 0 {
+		return 3
+	}
+	return p.Failures
 }
 
 // sharedWith says whether chains of the tenant may use the function.

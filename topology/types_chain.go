@@ -102,7 +102,7 @@ type Probe struct {
 
 // ServiceFunctionAllocation is what the store chose for a service function.
 type ServiceFunctionAllocation struct {
-	// ID is unique among service functions, 1 to 65535, and stable.
+	// ID is unique among service functions, 1 to 65000, and stable.
 	ID uint32 `json:"id"`
 	// Instances are in the order of the spec's.
 	Instances []InstanceAllocation `json:"instances,omitempty"`

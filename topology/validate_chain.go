@@ -4,8 +4,8 @@ import "fmt"
 
 // The bounds of service functions and chains.
 const (
-	MaxFunctionID  = 65535
-	MaxInstances   = 31 // of a service function
+	MaxFunctionID  = 65000 // Open vSwitch has 65536 meters, of which a function has one
+	MaxInstances   = 31    // of a service function
 	MaxShared      = 256
 	MaxChainID     = 4094
 	MaxHops        = 7  // of a chain

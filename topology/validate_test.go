@@ -141,6 +141,8 @@ func TestValidate(t *testing.T) {
 		{endpointDoc("network: blue, mac: '" + GatewayMAC.String() + "'"), "spec.mac"},
 		{endpointDoc("network: blue, mac: '" + PassedOnMAC.String() + "'"), "spec.mac"},
 		{endpointDoc("network: blue, mac: '" + OutsideMAC.String() + "'"), "spec.mac"},
+		{endpointDoc("network: blue, mac: '" + ProbeMAC.String() + "'"), "spec.mac"},
+		{endpointDoc("network: blue, mac: '" + ProbeBackMAC.String() + "'"), "spec.mac"},
 		{endpointDoc("network: blue, allowedAddresses: [{prefix: 0.0.0.0/0}, {prefix: 10.0.0.9/32, mac: '00:00:5e:00:01:01'}]"), ""},
 		{endpointDoc("network: blue, allowedAddresses: [{}]"), "spec.allowedAddresses[0].prefix"},
 		{endpointDoc("network: blue, allowedAddresses: [{prefix: 224.0.0.1/32}]"), "spec.allowedAddresses[0].prefix"},
