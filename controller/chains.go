@@ -20,6 +20,8 @@ type function struct {
 	chains    map[*chain]bool
 	// hosts have its groups.
 	hosts map[*host]bool
+	// health is of the instances that are asked whether they work, by number.
+	health map[int]*health
 }
 
 // chain leads through functions.
@@ -54,7 +56,7 @@ func (c *Controller) functionChanged(before, after *topology.ServiceFunction) {
 	f := c.model.functions[after.Key()]
 	if f == nil {
 		f = &function{object: newObject(after.Key()), feed: newFollow(after.Key().String()),
-			endpoints: map[*endpoint]bool{}, chains: map[*chain]bool{}, hosts: map[*host]bool{}}
+			endpoints: map[*endpoint]bool{}, chains: map[*chain]bool{}, hosts: map[*host]bool{}, health: map[int]*health{}}
 		c.model.functions[after.Key()] = f
 	}
 	f.spec = after
@@ -98,6 +100,7 @@ func (c *Controller) replanEndpoint(e *endpoint) {
 
 // functionDirty has everything of a function compiled again.
 func (c *Controller) functionDirty(f *function) {
+	c.tendHealth(f)
 	c.dirty.functions[f] = true
 	c.dirty.phases[&f.object] = true
 	for h := range f.hosts {

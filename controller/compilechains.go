@@ -95,7 +95,7 @@ func (c *Controller) compileSteering(h *host) {
 	for f := range want {
 		f.hosts[h] = true
 		placed := c.placed(f, h)
-		entries := c.encodeGroups(&f.object, pipeline.FunctionGroups(f.spec, placed, h.key.Name)...)
+		entries := append(c.answerMeter(f, placed, h), c.encodeGroups(&f.object, pipeline.FunctionGroups(f.spec, placed, h.key.Name)...)...)
 		c.setEntries(&f.object, h.feed, f.key.String(), append(entries, c.seal(f.key.String(), c.instancesOn(f, placed, h))...))
 	}
 }
@@ -142,17 +142,43 @@ func (c *Controller) instancesOn(f *function, placed []pipeline.Placed, h *host)
 		if p.In != p.Out {
 			pairs = append(pairs, p.Number)
 		}
-		i := &pipeline.Instance{Function: f.spec, Number: p.Number, Router: f.routerID()}
-		in, out := c.arms(f, p.Number)
-		for _, e := range slices.Compact([]*endpoint{in, out}) {
-			i.Arms = append(i.Arms, pipeline.Arm{Endpoint: e.bound(), Network: e.net.spec, OFPort: e.binding.OFPort})
-		}
-		flows = append(flows, pipeline.InstanceLocal(i)...)
+		i := c.viewInstance(f, p.Number)
+		flows = append(append(flows, pipeline.InstanceLocal(i)...), pipeline.Answers(i)...)
 	}
 	if len(numbers) == 0 {
 		return nil
 	}
 	return append(flows, pipeline.LandingLocal(f.spec, numbers, pairs)...)
+}
+
+// viewInstance is an instance that is on a host as the compiler wants it.
+func (c *Controller) viewInstance(f *function, number int) *pipeline.Instance {
+	i := &pipeline.Instance{Function: f.spec, Number: number, Router: f.routerID()}
+	in, out := c.arms(f, number)
+	for _, e := range slices.Compact([]*endpoint{in, out}) {
+		i.Arms = append(i.Arms, pipeline.Arm{Endpoint: e.bound(), Network: e.net.spec, OFPort: e.binding.OFPort})
+	}
+	return i
+}
+
+// answerMeter is the meter of what a function's instances on a host answer to questions.
+func (c *Controller) answerMeter(f *function, placed []pipeline.Placed, h *host) []openflow.Entry {
+	n := 0
+	for _, p := range placed {
+		if p.Host == h.key.Name {
+			n++
+		}
+	}
+	m, ok := pipeline.AnswerMeter(f.spec, n)
+	if !ok {
+		return nil
+	}
+	e, err := openflow.EncodeMeter(m)
+	if err != nil {
+		c.log.Error().Err(err).Stringer("object", f.key).Msg("encoding a meter")
+		return nil
+	}
+	return []openflow.Entry{e}
 }
 
 // routerID is the id of the router that headers are looked up in, 0 if none is.
@@ -187,8 +213,9 @@ func (c *Controller) placed(f *function, from *host) []pipeline.Placed {
 			continue
 		}
 		h, spec := in.host, f.spec.Spec.Instances[i]
+		dead, _, _ := c.probedDead(f, a.Number)
 		list = append(list, pipeline.Placed{
-			Number: a.Number, Weight: spec.Weight, Drain: spec.Drain, Alive: c.instanceUp(in) && c.instanceUp(out),
+			Number: a.Number, Weight: spec.Weight, Drain: spec.Drain, Alive: !dead && c.instanceUp(in) && c.instanceUp(out),
 			Host: h.key.Name, VTEP: h.vtep(), Link: c.watchPort(from, h), In: in.binding.OFPort, Out: out.binding.OFPort,
 		})
 	}

@@ -89,6 +89,8 @@ type Controller struct {
 	announcing map[*floating]*announcement
 	// changing are the chains that are on their way to another way.
 	changing   map[*chain]bool
+	questions  questions                 // instances of functions that are asked whether they work
+	roundTrips map[uint64]*health        // that wait for what a switch is to send back
 	lanesSaid  time.Time                 // when lanes were announced last
 	tendAt     time.Time                 // when a neighbour has to be asked
 	strays     map[stray]time.Time       // since when they are heard of
@@ -106,7 +108,7 @@ func New(cfg Config) *Controller {
 		speakers: newSpeakers(cfg.NewSpeaker, cfg.Log),
 		inbox:    newInbox(), loaded: make(chan struct{}), stopped: make(chan struct{}),
 		model: newModel(), dirty: newDirty(), sweep: map[*follow]bool{}, lingering: map[*host]bool{},
-		probing: map[pair]*probe{}, proved: map[pair]time.Time{}, announcing: map[*floating]*announcement{}, changing: map[*chain]bool{}, strays: map[stray]time.Time{}, behind: map[chan struct{}]int64{},
+		probing: map[pair]*probe{}, proved: map[pair]time.Time{}, announcing: map[*floating]*announcement{}, changing: map[*chain]bool{}, strays: map[stray]time.Time{}, roundTrips: map[uint64]*health{}, behind: map[chan struct{}]int64{},
 	}
 	c.inbox.ackedBy = c.acked
 	if c.now == nil {
@@ -188,7 +190,7 @@ func (c *Controller) loop(ctx context.Context, w *store.Watcher, keeper *keeper,
 		keeper.keep(c.toStore(c.flush()))
 		c.settleAll()
 		c.speakers.say(c.routesDue())
-		next := earliest(c.sendProbes(), c.tendNeighbours(), c.sendAnnouncements(), c.keepNeighbours(rememberer), c.tendChains())
+		next := earliest(c.sendProbes(), c.tendNeighbours(), c.sendAnnouncements(), c.askInstances(), c.keepNeighbours(rememberer), c.tendChains())
 		c.metrics.flushSeconds.Observe(time.Since(began).Seconds())
 		c.mu.Unlock()
 

@@ -144,8 +144,12 @@ func (c *Controller) forgetRefusals(h *host, f *follow) {
 
 // PacketIn implements ofctrl.Handler.
 func (c *Controller) PacketIn(dpid uint64, pkt openflow.PacketIn) {
+	post := c.inbox.postPacket
+	if forAnInstance(pkt) {
+		post = c.inbox.postAnswer
+	}
 	if id, ok := pipeline.ProbeID(pkt); ok {
-		c.inbox.postPacket(func() {
+		post(func() {
 			if h := c.model.byDPID[dpid]; h != nil {
 				c.probeArrived(h, id)
 			}
@@ -153,7 +157,7 @@ func (c *Controller) PacketIn(dpid uint64, pkt openflow.PacketIn) {
 		return
 	}
 	pkt.Fields, pkt.Data = slices.Clone(pkt.Fields), bytes.Clone(pkt.Data)
-	c.inbox.postPacket(func() {
+	post(func() {
 		if h := c.model.byDPID[dpid]; h != nil {
 			c.packetArrived(h, pkt)
 		}

@@ -87,6 +87,7 @@ func (w *world) round(b store.Batch) {
 	w.sendProbes()
 	w.tendNeighbours()
 	w.sendAnnouncements()
+	w.askInstances()
 }
 
 // ackAll has every switch acknowledge all that it was sent.
@@ -159,6 +160,14 @@ func (w *world) current(k topology.Key) topology.Object {
 	case topology.KindService:
 		if s := w.model.services[k]; s != nil {
 			return s.spec
+		}
+	case topology.KindServiceFunction:
+		if f := w.model.functions[k]; f != nil {
+			return f.spec
+		}
+	case topology.KindChain:
+		if ch := w.model.chains[k]; ch != nil {
+			return ch.spec
 		}
 	}
 	return nil

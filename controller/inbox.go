@@ -4,11 +4,14 @@ import "sync"
 
 // inbox collects what handlers report until the loop takes it in. Reports of
 // acknowledgements are merged, so that its size is bounded by the sessions that
-// there are; packets are bounded by number.
+// there are; packets are bounded by number. Answers of instances of functions have a
+// bound of their own: what tenants and neighbours outside send must not make them look
+// dead, nor they crowd out anything.
 type inbox struct {
 	mu      sync.Mutex
 	work    []func()
 	packets int
+	answers int
 	acked   map[uint64]bool
 	ackedBy func(dpid uint64)
 	wake    chan struct{}
@@ -16,7 +19,10 @@ type inbox struct {
 
 // maxPackets is how many packets of switches wait at most; more are dropped, as a
 // router that is overloaded does.
-const maxPackets = 1024
+const (
+	maxPackets = 1024
+	maxAnswers = 4096
+)
 
 func newInbox() inbox {
 	return inbox{acked: map[uint64]bool{}, wake: make(chan struct{}, 1)}
@@ -31,16 +37,22 @@ func (b *inbox) post(f func()) {
 }
 
 // postPacket is post for work that may be dropped.
-func (b *inbox) postPacket(f func()) {
+func (b *inbox) postPacket(f func()) { b.postUpTo(maxPackets, &b.packets, f) }
+
+// postAnswer is postPacket for what instances of functions answer.
+func (b *inbox) postAnswer(f func()) { b.postUpTo(maxAnswers, &b.answers, f) }
+
+// postUpTo posts f unless as many wait already, of which waiting is the count.
+func (b *inbox) postUpTo(limit int, waiting *int, f func()) {
 	b.mu.Lock()
-	if b.packets >= maxPackets {
+	if *waiting >= limit {
 		b.mu.Unlock()
 		return
 	}
-	b.packets++
+	*waiting++
 	b.work = append(b.work, func() {
 		b.mu.Lock()
-		b.packets--
+		*waiting--
 		b.mu.Unlock()
 		f()
 	})

@@ -64,6 +64,7 @@ func (c *Controller) newHost(spec *topology.Host) *host {
 		externals: map[*external]bool{},
 		linkNew:   map[uint32]time.Time{},
 		linkMade:  map[uint32]time.Time{},
+		asked:     map[uint32]*health{},
 		watchers:  map[*host]bool{},
 		awaySince: c.now(),
 	}

@@ -17,7 +17,10 @@ func (c *Controller) judgeFunction(f *function) (topology.Phase, string) {
 	for _, a := range f.spec.Allocated.Instances {
 		in, out := c.arms(f, a.Number)
 		p := c.instanceProblem(in, out)
+		dead, _, why := c.probedDead(f, a.Number)
 		switch {
+		case p == "" && dead:
+			p, phase = why, topology.PhaseFailed
 		case p == "" && c.instanceUp(in) && c.instanceUp(out) && c.alive(in.host):
 			return topology.PhaseRealized, ""
 		case p == "":

@@ -84,6 +84,7 @@ type host struct {
 	unproved map[*host]*probe
 
 	functions map[*function]bool // whose groups it has
+	asked     map[uint32]*health // instances that owe an answer, by their ports
 	accepts   map[*chain]bool    // to whose functions' instances it gives packets
 	gateways  map[*gateway]bool  // whose groups it has
 	externals map[*external]bool // that it has ports of

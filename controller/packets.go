@@ -25,6 +25,8 @@ func (c *Controller) packetArrived(h *host, pkt openflow.PacketIn) {
 		c.strayArrived(h, pkt)
 	case pipeline.ReasonExhausted:
 		c.portsExhausted(pkt)
+	case pipeline.ReasonAnswer:
+		c.instanceAnswered(h, pkt)
 	default:
 		if frame, actions, ok := pipeline.ICMPError(pkt); ok && c.send(h.spec.Allocated.DatapathID, frame, actions...) {
 			c.metrics.icmpErrors.Inc()

@@ -101,6 +101,9 @@ func (c *Controller) sendProbes() (next time.Time) {
 
 // probeArrived takes in a probe that came out of the tunnel at host to.
 func (c *Controller) probeArrived(to *host, id uint64) {
+	if c.roundTripReturned(to, id) {
+		return
+	}
 	for k, p := range c.probing {
 		if k.to == to && p.id == id {
 			delete(c.probing, k)
