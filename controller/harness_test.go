@@ -88,6 +88,7 @@ func (w *world) round(b store.Batch) {
 	w.tendNeighbours()
 	w.sendAnnouncements()
 	w.askInstances()
+	w.tendChains()
 }
 
 // ackAll has every switch acknowledge all that it was sent.

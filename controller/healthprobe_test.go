@@ -45,7 +45,7 @@ func newGuardWorld(t *testing.T, change ...func(*topology.ServiceFunction)) *gua
 	w.put(aHost(1), aHost(2), net, in1, in2, aRouter("acme", "core", 1, "svc"), f, &topology.Chain{
 		Metadata:  topology.Metadata{Tenant: "acme", Name: "guarded"},
 		Spec:      topology.ChainSpec{Router: "core", Functions: []string{"fw"}},
-		Allocated: topology.ChainAllocation{ID: 1, Zone: 1, Priority: 1, Hops: []topology.HopAllocation{{Function: "acme/fw", VLAN: 1}}},
+		Allocated: topology.ChainAllocation{ID: 1, Zone: 1, Priority: 1, Hops: []topology.HopAllocation{{Function: "acme/fw", Slot: 1, VLAN: 1}}},
 	})
 	w.ports("h1", in1.Allocated.InterfaceID)
 	w.ports("h2", in2.Allocated.InterfaceID)
@@ -347,6 +347,7 @@ func TestQuestionsEnd(t *testing.T) {
 		t.Errorf("%d are asked", len(w.questions))
 	}
 	w.remove(topology.Key{Kind: topology.KindChain, Tenant: "acme", Name: "guarded"})
+	w.pass(drainTime + time.Second) // packets may still be on their way
 	w.mustBe(false, 1, "without a chain")
 	w.pass(time.Second)
 	w.remove(w.f.key)
@@ -399,7 +400,7 @@ func TestQuestionsAreSpread(t *testing.T) {
 		}
 		w.put(f, &topology.Chain{Metadata: topology.Metadata{Tenant: "acme", Name: fmt.Sprint("c", i)},
 			Spec:      topology.ChainSpec{Router: "core", Functions: []string{f.Metadata.Name}},
-			Allocated: topology.ChainAllocation{ID: uint32(i + 1), Zone: uint32(i + 1), Priority: i + 1, Hops: []topology.HopAllocation{{Function: f.Key().Tenant + "/" + f.Metadata.Name}}}})
+			Allocated: topology.ChainAllocation{ID: uint32(i + 1), Zone: uint32(i + 1), Priority: i + 1, Hops: []topology.HopAllocation{{Function: f.Key().Tenant + "/" + f.Metadata.Name, Slot: 1}}}})
 	}
 	slots := map[int]int{}
 	for _, s := range w.questions {
