@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -267,25 +268,36 @@ func (c *Controller) watchPort(from, to *host) uint32 {
 	if id == 0 {
 		return pipeline.TunnelPort
 	}
-	if made, known := from.linkMade[id]; known {
-		age := c.now().Sub(made)
-		if age < linkOfOld || age < linkGrace && !from.links[id].Up {
-			return pipeline.TunnelPort
-		}
+	if _, unseen := from.linkMade[id]; unseen {
+		return pipeline.TunnelPort
 	}
 	return ovsdb.LinkOFPort(id)
 }
 
-// watchedLately says whether some link of a host has yet to show itself.
-func (c *Controller) watchedLately(h *host) bool {
-	lately := false
+// seeLinks notes which of a host's new links have shown that they work, or had time enough,
+// and says whether there are any.
+func (c *Controller) seeLinks(h *host) bool {
+	seen := false
 	for id, made := range h.linkMade {
-		if c.now().Sub(made) > linkGrace {
-			delete(h.linkMade, id) // one more look
+		age := c.now().Sub(made)
+		if age >= linkGrace || age >= linkOfOld && h.links[id].Up {
+			delete(h.linkMade, id)
+			seen = true
 		}
-		lately = true
 	}
-	return lately
+	return seen
+}
+
+// unseen says which host has yet to see that one with an instance of a function lives, or "".
+func (f *function) unseen() string {
+	for _, h := range sortedHosts(f.hosts) {
+		for e := range f.endpoints {
+			if e.host != nil && !h.linkMade[e.host.spec.Allocated.ID].IsZero() {
+				return fmt.Sprintf("waiting for host %s to see that host %s lives", h.key.Name, e.host.key.Name)
+			}
+		}
+	}
+	return ""
 }
 
 // instanceHosts are the hosts of the instances to which a host may send.

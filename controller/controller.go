@@ -249,9 +249,7 @@ func (c *Controller) keepHouse() {
 		}
 	}
 	for _, h := range c.model.hosts {
-		if c.watchedLately(h) && len(h.functions) > 0 {
-			c.dirty.steering[h] = true
-		}
+		c.linksSeen(h)
 	}
 	c.renewProbes()
 	c.forgetStrays()

@@ -22,6 +22,9 @@ func (c *Controller) judgeFunction(f *function) (topology.Phase, string) {
 		case p == "" && dead:
 			p, phase = why, topology.PhaseFailed
 		case p == "" && c.instanceUp(in) && c.instanceUp(out) && c.alive(in.host):
+			if who := f.unseen(); who != "" {
+				return topology.PhasePending, who
+			}
 			return topology.PhaseRealized, ""
 		case p == "":
 			p, phase = "the link of one of its ports is down, or its host is dead", topology.PhaseFailed
@@ -40,8 +43,11 @@ func (c *Controller) judgeChain(ch *chain) (topology.Phase, string) {
 	}
 	for _, f := range c.hopsOf(ch.spec) {
 		if phase, why := c.judgeFunction(f); phase != topology.PhaseRealized || len(f.spec.Allocated.Instances) == 0 {
-			if why == "" {
+			switch why {
+			case "":
 				phase, why = topology.PhaseFailed, "it has no instances"
+			case f.unseen():
+				return phase, why
 			}
 			return phase, fmt.Sprintf("%s: %s; %s", f.key, why, fate(f.spec))
 		}

@@ -25,7 +25,18 @@ func (c *Controller) linksReported(h *host, links []ovsdb.LinkState) {
 	for g := range h.gateways {
 		c.lanesMoved(g)
 	}
-	c.dirty.steering[h] = c.dirty.steering[h] || len(h.functions) > 0
+	c.linksSeen(h)
+	for f := range h.functions {
+		c.dirty.phases[&f.object] = true
+	}
+}
+
+// linksSeen has a host go by those of its links that have shown that they work.
+func (c *Controller) linksSeen(h *host) {
+	if !c.seeLinks(h) {
+		return
+	}
+	c.dirty.steering[h] = true
 	for f := range h.functions {
 		c.dirty.phases[&f.object] = true
 	}
