@@ -190,9 +190,10 @@ func TestAHostThatIsAwayConcludesNothing(t *testing.T) {
 	w.pass(1500 * time.Millisecond)
 	w.mustBe(true, 1, "on a host that is back, and silent")
 	w.Disconnected(1, errors.New("gone"))
-	w.sw.acked[1], w.silent[1] = nil, false
+	w.sw.acked[1], w.silent[1], w.cut[1] = nil, false, true // what was asked is lost
 	w.pass(time.Second)
 	w.mustBe(true, 1, "that was dead when its host went away")
+	w.cut[1] = false
 	w.ack(1)
 	w.pass(time.Second)
 	w.mustBe(false, 1, "on a host that is back, and answers")
