@@ -173,8 +173,16 @@ func (c *Controller) chainDirty(ch *chain) {
 // routerSteers has a router compiled again that has its first chain, or lost its last one.
 func (c *Controller) routerSteers(r *router) {
 	c.dirty.routers[r] = true
-	if len(r.exits) > 0 {
-		c.dirty.attached[r] = true
+	if len(r.exits) == 0 {
+		return
+	}
+	c.dirty.attached[r] = true
+	for _, n := range r.nets {
+		for e := range n.endpoints {
+			for f := range e.floats {
+				c.dirty.floats[f] = true
+			}
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func (c *Controller) attachments(r *router) map[*gateway]*pipeline.Attachment {
 		if at == nil {
 			continue
 		}
-		list[g] = &pipeline.Attachment{Router: r.spec, At: *at, Gateway: g.spec, External: g.ext.spec, Networks: r.networks(), Services: c.servicesOf(r, g)}
+		list[g] = &pipeline.Attachment{Router: r.spec, At: *at, Gateway: g.spec, External: g.ext.spec, Networks: r.networks(), Services: c.servicesOf(r, g), Chained: len(r.chains) > 0}
 	}
 	return list
 }
@@ -77,7 +77,7 @@ func (c *Controller) compileAttached(r *router) {
 func (c *Controller) compileRouter(r *router) {
 	flows := pipeline.Router(r.spec, r.networks())
 	if len(r.exits) > 0 {
-		flows = append(flows, pipeline.Inside(r.spec, r.networks())...)
+		flows = append(flows, pipeline.Inside(r.spec, r.networks(), len(r.chains) > 0)...)
 	}
 	for _, a := range c.attachments(r) {
 		flows = append(flows, pipeline.Exit(a)...)
@@ -106,12 +106,32 @@ func (c *Controller) moveFloat(f *floating) pipeline.Floating {
 
 // compileFloat compiles a floating IP for where it is translated.
 func (c *Controller) compileFloat(f *floating, view pipeline.Floating) {
+	c.leadAway(f, view)
 	if f.on == nil {
 		c.set(&f.object, f.gw.ext.feed, nil)
 		return
 	}
 	c.set(&f.object, f.on, pipeline.FloatingIP(view))
 	c.set(&f.object, f.gw.ext.feed, pipeline.OwnAddress(pipeline.ExternalNumber(f.gw.ext.spec), view.Address, view.MAC))
+}
+
+// leadAway has what a floating IP's endpoint sends come back to its host from behind the
+// chains of its router, if it is translated there.
+func (c *Controller) leadAway(f *floating, view pipeline.Floating) {
+	var away *follow
+	if f.here != nil {
+		for e := range f.targets {
+			if r := e.net.router; r != nil && len(r.chains) > 0 {
+				away = r.feed
+			}
+		}
+	}
+	if f.away != nil && f.away != away {
+		c.set(&f.object, f.away, nil)
+	}
+	if f.away = away; away != nil {
+		c.set(&f.object, away, pipeline.FloatingAway(view, f.here.vtep()))
+	}
 }
 
 // indexFloat has a floating IP found by the addresses that it stands for, and ICMP errors

@@ -59,6 +59,8 @@ type floating struct {
 	// is at the gateway or nowhere.
 	on   *follow
 	here *host
+	// away is the feed of its endpoint's router, if that has chains.
+	away *follow
 	mac  topology.MAC
 	// inside are the addresses that it or its ports stand for.
 	inside []insideAt
@@ -241,6 +243,7 @@ func (c *Controller) floatingChanged(before, after *topology.FloatingIP) {
 		delete(c.model.floats, f.key)
 		delete(c.dirty.floats, f)
 		c.placeFloat(f, nil, nil, topology.MAC{})
+		c.leadAway(f, pipeline.Floating{})
 		c.indexFloat(f, nil, false)
 		c.set(&f.object, f.gw.ext.feed, nil)
 		c.remove(&f.object, nil)

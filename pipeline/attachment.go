@@ -17,6 +17,8 @@ type Attachment struct {
 	// Networks are those of the router, in the order of its spec.
 	Networks []*topology.Network
 	Services []*topology.Service
+	// Chained says that the router has chains.
+	Chained bool
 }
 
 // port is a port of a transport protocol, "tcp" or "udp".
@@ -113,7 +115,7 @@ func (b *exitBuilder) servicesAsSources(a *Attachment) {
 			b.add(TableArrive, 900, from(inside))
 		}
 		if slices.ContainsFunc(a.Router.Spec.StaticRoutes, func(sr topology.StaticRoute) bool { return sr.Destination.Contains(s.Spec.Address) }) {
-			b.goTo(TableArrive, 800, from(s.Spec.Address), TableRoute)
+			b.arrive(800, from(s.Spec.Address), a.Chained)
 		}
 	}
 }
@@ -151,10 +153,25 @@ func tooLarge(family netip.Addr, mtu int) []openflow.Action {
 // fromOutside matches packets of any external network.
 var fromOutside = RegExternal.UintMask(externalBit, externalBit)
 
+// arrive lets a packet from outside in: to be routed, or first to be looked at by the
+// router's chains.
+func (b *builder) arrive(priority uint16, m openflow.Match, chained bool) {
+	next, a := inside(chained)
+	b.goTo(TableArrive, priority, m, next, a...)
+}
+
+func inside(chained bool) (next uint8, a []openflow.Action) {
+	if chained {
+		return TableSteer, actions(openflow.Resubmit{Table: TableToInside})
+	}
+	return TableRoute, nil
+}
+
 // Inside is the router as packets from outside find it, on every host that they come to.
+// chained says that it has chains.
 // None of them has a source that the router's own networks or static routes lead to, the
 // longest prefix deciding as for destinations. A default route says nothing about sources.
-func Inside(r *topology.Router, networks []*topology.Network) []openflow.Flow {
+func Inside(r *topology.Router, networks []*topology.Network, chained bool) []openflow.Flow {
 	var b builder
 	id := RegRouter.Uint(uint64(r.Allocated.ID))
 	for _, n := range networks {
@@ -178,11 +195,11 @@ func Inside(r *topology.Router, networks []*topology.Network) []openflow.Flow {
 		for _, p := range g.Prefixes() {
 			if slices.ContainsFunc(r.Spec.StaticRoutes, func(sr topology.StaticRoute) bool { return p.Bits() > 0 && sr.Destination.Overlaps(p) }) {
 				priority, m := source(p)
-				b.goTo(TableArrive, priority, m, TableRoute)
+				b.arrive(priority, m, chained)
 			}
 		}
 	}
-	b.goTo(TableArrive, 100, match(id), TableRoute)
+	b.arrive(100, match(id), chained)
 	return b.flows
 }
 
@@ -330,7 +347,9 @@ func (b *gatewayBuilder) returns() {
 			p := servicePort(sp)
 			from := match(zone, ethType(ethIPv4), openflow.IPv4Src.Addr(s.Spec.Address), p.proto(), p.source())
 			for _, answer := range []openflow.Match{established, revertedAnyway} {
-				b.goTo(TableReturn, 120, with(from, answer...), TableRoute, append(silent[:1:1], set(openflow.IPv4Src.Addr(s.Allocated.InsideAddress)))...)
+				next, steer := inside(b.Chained)
+				a := append(silent[:1:1], set(openflow.IPv4Src.Addr(s.Allocated.InsideAddress)))
+				b.goTo(TableReturn, 120, with(from, answer...), next, append(a, steer...)...)
 			}
 		}
 	}

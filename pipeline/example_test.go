@@ -61,7 +61,7 @@ var (
 	}
 	carriers = map[string]Carrier{"h1": {"h1", vtep1, 50001, 30001, 40001}, "h2": {"h2", vtep2, 50002, 30002, 40002}}
 	coreExit = &Attachment{
-		Router: core, Gateway: edge, External: internet, Networks: []*topology.Network{blue, green},
+		Router: core, Gateway: edge, External: internet, Networks: []*topology.Network{blue, green}, Chained: true,
 		At: topology.Attachment{Gateway: "edge", ExternalNetwork: "internet", VNI: 5000, Zone: 7, Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.10")}},
 		Services: []*topology.Service{{
 			Spec:      topology.ServiceSpec{Address: netip.MustParseAddr("10.0.0.53"), Ports: []topology.ServicePort{{Protocol: "udp", Port: 53}}},
@@ -117,7 +117,7 @@ func exampleFragments() []fragment {
 		{"Network acme/blue", NetworkLocal(blue, []uint32{10})},
 		{"Network acme/green", Network(green, Members{VTEPs: []netip.Addr{vtep2}})},
 		{"Router acme/core", Router(core, []*topology.Network{blue, green})},
-		{"Router acme/core", Inside(core, []*topology.Network{blue, green})},
+		{"Router acme/core", Inside(core, []*topology.Network{blue, green}, true)},
 		{"Router acme/core", Exit(coreExit)},
 		{"Router acme/core", AtGateway(coreExit)},
 		{"ExternalNetwork internet", External(internet, Hops{IPv4: netip.MustParseAddr("203.0.113.1")})},
@@ -129,6 +129,7 @@ func exampleFragments() []fragment {
 		{"Gateway edge", GatewayHost([]LaneHere{{edge, 0, internet}}, examplePeers)},
 		{"FloatingIP acme/web1", FloatingIP(web1FIP)},
 		{"FloatingIP acme/db1", FloatingIP(db1FIP)},
+		{"FloatingIP acme/web1", FloatingAway(web1FIP, vtep1)},
 		{"Gateway edge", Quotes(db1FIP.Targets[0].At.VNI, db1FIP.Targets[0].Inside)},
 	}, exampleChain()...)
 }

@@ -102,7 +102,22 @@ func (b *floatingBuilder) leaves(t Target) {
 	}
 	if b.Here {
 		b.quotes(table, t.At.VNI, t.Inside)
+		// What other hosts send here after a chain, see FloatingAway.
+		b.goTo(TableClassify, 107, match(inPort(TunnelPort), openflow.TunID.Uint(uint64(t.At.VNI)), b.family(), b.src.Addr(t.Inside)), TableDepart,
+			set(network(t.At.VNI)), clearInPort())
 	}
+}
+
+// FloatingAway is a floating IP that is translated on the host of its endpoint, on hosts
+// from which the endpoint's packets may leave behind a chain: they go to that host first.
+func FloatingAway(f Floating, vtep netip.Addr) []openflow.Flow {
+	var b builder
+	for _, t := range f.Targets {
+		from := fieldsOf(t.Inside)
+		b.add(TableDepart, 290, match(network(t.At.VNI), ethType(from.eth), from.src.Addr(t.Inside)),
+			clearInPort(), openflow.Move{Src: RegNetwork, Dst: openflow.TunID, NBits: 24}, set(tunDst(vtep)), openflow.Output{Port: TunnelPort})
+	}
+	return b.flows
 }
 
 // Quotes sends up the ICMP errors that an address inside sends by a router's attachment,

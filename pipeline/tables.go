@@ -91,7 +91,7 @@ func Tables() []Table {
 			"Where does the packet come from? A local endpoint's port gives it the VNI of its network in reg0; a packet from the tunnel brings its VNI along. A gateway host passes what leaves by a lane on to the host that carries it, once: with a source MAC by which that one knows it. Answers of service functions to questions go to the controller.",
 			f(openflow.InPort, openflow.VLANVID, openflow.TunID, openflow.TunIPv4Src, openflow.TunIPv6Src, openflow.EthSrc, openflow.EthDst, openflow.EthType, openflow.IPProto, openflow.UDPDst, openflow.IPv4Src, openflow.IPv6Src, openflow.ICMPv6Type,
 				openflow.IPv4Dst, openflow.IPv6Dst, openflow.ICMPv4Type, openflow.TCPSrc, openflow.TCPDst, openflow.ARPOp, openflow.ARPSPA, openflow.ARPTPA, openflow.NDTarget),
-			to(TableOutside, TableEnter, TableEmit, TableAntiSpoof, TableFromInside, TableToInside, TableLeave, TableForward, TableArrival),
+			to(TableOutside, TableEnter, TableEmit, TableAntiSpoof, TableFromInside, TableToInside, TableDepart, TableLeave, TableForward, TableArrival),
 			"drop: the port belongs to no endpoint",
 		},
 		{
@@ -120,7 +120,7 @@ func Tables() []Table {
 			TableReturn, "return",
 			"What connection tracking says of a packet from outside. One outside the TCP window is let in all the same where its connection is known: the host may have missed some of it while another one carried the lane. One of a connection that is not known here may be known on another host of the gateway, which is asked; what nobody knows is dropped, and TCP is reset.",
 			append(f(openflow.CTZone, openflow.Reg2, openflow.CTState, openflow.CTMark, openflow.EthType, openflow.IPv4Src, openflow.IPv4Dst, openflow.IPv6Dst, openflow.IPProto), ports...),
-			to(TableArrive, TableRoute),
+			to(TableArrive, TableToInside, TableSteer, TableRoute),
 			"drop",
 		},
 		{
