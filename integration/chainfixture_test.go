@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -59,10 +60,12 @@ func (m *manifest) endpoints(list ...string) *manifest {
 func chainPath(name string) string    { return "/v1/tenants/acme/chains/" + name }
 func functionPath(name string) string { return "/v1/tenants/acme/service-functions/" + name }
 
-// arm is what a port of a function needs to know of its endpoint.
-func (s *chainSite) arm(name string) lab.AttachConfig {
+// arm is what a port of a function needs to know of its endpoint of acme.
+func (s *chainSite) arm(name string) lab.AttachConfig { return nodeArm(s, "acme/"+name) }
+
+func nodeArm(s *chainSite, id string) lab.AttachConfig {
 	s.t.Helper()
-	r := s.api.get(s.t, endpointPath("acme/"+name))
+	r := s.api.get(s.t, endpointPath(id))
 	cfg := lab.AttachConfig{InterfaceID: r.Status.InterfaceID, MAC: r.Status.MAC}
 	s.describe(&node{}, r, &cfg)
 	return cfg
@@ -141,4 +144,16 @@ func mustNotConnect(t testing.TB, from *node, to string) {
 	if connects(from, to, time.Second) == nil {
 		t.Errorf("%s connects to %s and must not", from.id, to)
 	}
+}
+
+// tag is the VLAN of a chain's packets at its first function.
+func (s *chainSite) tag(path string) int {
+	s.t.Helper()
+	var r struct {
+		Status struct{ Hops []struct{ VLAN int } }
+	}
+	if err := json.Unmarshal(s.api.must(s.t, "GET", path, "", nil), &r); err != nil || len(r.Status.Hops) == 0 {
+		s.t.Fatalf("%s has no hops: %v", path, err)
+	}
+	return r.Status.Hops[0].VLAN
 }
