@@ -105,6 +105,7 @@ func (c *Controller) functionDirty(f *function) {
 	c.dirty.phases[&f.object] = true
 	for h := range f.hosts {
 		c.dirty.steering[h] = true
+		c.dirty.outside[h] = true // they watch the hosts of its instances
 	}
 }
 

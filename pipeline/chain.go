@@ -91,12 +91,12 @@ func (c *Chain) behind(hop int, back bool) Position {
 	return c.position(hop+1, false)
 }
 
-// lastHop is the function that packets of one direction pass last.
-func (c *Chain) lastHop(back bool) int {
+// last is the function that packets of one direction come through last, and its slot.
+func (c *Chain) last(back bool) (id uint32, slot int) {
 	if back {
-		return 1
+		return c.passed(0, true)
 	}
-	return len(c.Hops)
+	return c.passed(len(c.Hops)+1, false)
 }
 
 // hopOf is the hop at which the chain has a function, 0 for none.

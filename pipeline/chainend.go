@@ -8,10 +8,11 @@ import (
 )
 
 // end is where packets of one direction leave the chain: on the host of the last
-// instance, to be routed, and then on that of their destination.
+// instance, to be routed, and then on that of their destination, which notes the instance.
 func (b *chainBuilder) end(back bool) {
 	here := b.position(0, back)
-	a := actions(set(RegRouter.Uint(uint64(b.Router))), openflow.Load{Dst: RegPosition, Ofs: foundShift, NBits: 24}, set(RegNextHop6.Addr(netip.IPv6Unspecified())),
+	a := actions(openflow.Move{Src: RegInstance, Dst: RegPosition, NBits: instanceBits}, set(RegRouter.Uint(uint64(b.Router))),
+		openflow.Load{Dst: RegPosition, Ofs: foundShift, NBits: 24}, set(RegNextHop6.Addr(netip.IPv6Unspecified())),
 		openflow.Resubmit{Table: TableFromInside}, networkHere())
 	if b.remade() {
 		// It is for a router, however the last function has addressed it.
@@ -20,14 +21,14 @@ func (b *chainBuilder) end(back bool) {
 	b.goTo(TableEnd, 100, match(here.at()), TableOnward, a...)
 
 	in := actions(set(RegRouter.Uint(uint64(b.Router))), openflow.Resubmit{Table: TableToInside}, networkHere())
-	if id, slot := b.functionAt(b.lastHop(back)); id != 0 {
-		in = append(in, set(RegBefore.Uint(uint64(id))), openflow.Resubmit{Table: TableBefore})
-		seen := b.note(remember(slot, RegBefore))
+	b.add(TableAccept, 90, match(here.at()), openflow.Resubmit{Table: TableForward})
+	b.goTo(TableArrival, 110, match(RegPosition.UintMask(uint64(here.VNI()), positionMask|instanceMask)), TableAccept, in...)
+	if id, slot := b.last(back); id != 0 {
+		in = append(in, openflow.Move{Src: RegPosition, Dst: RegBefore, NBits: instanceBits}, raise(FlagBefore))
 		for _, eth := range []uint64{ethIPv4, ethIPv6} {
-			b.add(TableAccept, 100, match(here.at(), ethType(eth), flagged(FlagBefore)), seen, openflow.Resubmit{Table: TableForward})
+			b.add(TableAccept, 100, match(here.at(), ethType(eth), flagged(FlagBefore)), b.note(remember(slot, RegBefore)), openflow.Resubmit{Table: TableForward})
 		}
 	}
-	b.add(TableAccept, 90, match(here.at()), openflow.Resubmit{Table: TableForward})
 	b.goTo(TableArrival, 100, match(here.at()), TableAccept, in...)
 }
 

@@ -69,22 +69,22 @@ func (h hopBuilder) failed() {
 	if h.tap() || mode == topology.FailOpen {
 		// What was found out of the way here is not true of the next one.
 		fresh := set(RegFlags.UintMask(0, 1<<FlagBefore|1<<FlagAstray|1<<FlagChosen))
-		h.add(TableFailed, 100, match(h.here.at()), append(actions(fresh), h.proceed()...)...)
+		h.add(TableFailed, 100, match(h.here.at()), append(actions(fresh, set(instance(0))), h.proceed()...)...)
 		return
 	}
 	h.add(TableFailed, 100, match(h.here.at()))
 }
 
 // arrive takes in what another host sends to an instance here, and finds out from which
-// instance of the function before it comes. Of several here, what comes back goes to the one
-// that it left.
+// instance of the function before it comes. Of several here, connection tracking knows which
+// one it is for: who sends it may know no more than the host.
 func (h hopBuilder) arrive() {
 	a := actions(set(function(h.id())), openflow.Move{Src: RegPosition, Dst: RegInstance, NBits: instanceBits}, set(RegZone.Uint(uint64(h.zone()))), clearInPort())
 	if before, _ := h.before(); before != 0 {
 		a = append(a, set(RegBefore.Uint(uint64(before))), openflow.Resubmit{Table: TableBefore})
 	}
 	h.goTo(TableArrival, 100, match(h.here.at()), TableLanding, a...)
-	if h.back && !h.tap() {
+	if !h.tap() {
 		h.goTo(TableRecalled, 110, match(h.here.at(), notKnown(h.Slot)), TableReceive)
 		h.goTo(TableRecalled, 100, match(h.here.at()), TableReceive, recall(h.Slot))
 	}
@@ -93,19 +93,22 @@ func (h hopBuilder) arrive() {
 // before is the function that packets of the direction pass before the hop, and its slot;
 // 0 for none that gives packets back.
 func (h hopBuilder) before() (id uint32, slot int) {
-	if h.back {
-		return h.functionAt(h.k + 1)
-	}
-	return h.functionAt(h.k - 1)
+	return h.passed(h.k, h.back)
 }
 
-// functionAt is the function of a hop and its slot, 0 where there is none that gives
-// packets back.
-func (c *Chain) functionAt(hop int) (id uint32, slot int) {
-	if hop < 1 || hop > len(c.Hops) || c.Hops[hop-1].Function.Spec.Type == topology.FunctionTap {
-		return 0, 0
+// passed is the last function that packets of one direction have come through where they
+// arrive at a hop, and its slot. A tap is none: it only gets copies.
+func (c *Chain) passed(hop int, back bool) (id uint32, slot int) {
+	step := -1
+	if back {
+		step = 1
 	}
-	return c.Hops[hop-1].Function.Allocated.ID, c.Hops[hop-1].Slot
+	for k := hop + step; k >= 1 && k <= len(c.Hops); k += step {
+		if f := c.Hops[k-1].Function; f.Spec.Type != topology.FunctionTap {
+			return f.Allocated.ID, c.Hops[k-1].Slot
+		}
+	}
+	return 0, 0
 }
 
 // accept notes what the connection uses, now that the packet is where its instance is,

@@ -41,7 +41,7 @@ func InstanceLocal(i *Instance) []openflow.Flow {
 }
 
 // LandingLocal is how packets that other hosts send get to the instances of a function on
-// this host. Which one it was that a packet comes back to may only be known here, if
+// this host. Which one a connection uses may only be known here, if
 // there are several. pairs are the instances with two ports.
 func LandingLocal(f *topology.ServiceFunction, numbers, pairs []int) []openflow.Flow {
 	var b builder
@@ -49,7 +49,7 @@ func LandingLocal(f *topology.ServiceFunction, numbers, pairs []int) []openflow.
 	b.goTo(TableLanding, 10, match(id), TableReceive)
 	if len(numbers) > 1 && f.Spec.Type != topology.FunctionTap {
 		for _, eth := range []uint64{ethIPv4, ethIPv6} {
-			b.add(TableLanding, 20, match(id, backward(true), ethType(eth)), openflow.CT{ZoneField: RegZone, Table: TableRecalled})
+			b.add(TableLanding, 20, match(id, ethType(eth)), openflow.CT{ZoneField: RegZone, Table: TableRecalled})
 		}
 	}
 	for _, n := range pairs {

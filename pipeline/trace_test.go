@@ -154,7 +154,7 @@ func TestTraces(t *testing.T) {
 		{"chain, from another host for whom it may concern", inChain2 + "tun_id=0xc00440," + toDB, []string{"group:536871202"}, nil},
 		{"chain, from another host for an instance that is not here", inChain2 + "tun_id=0xc00442," + toDB, []string{"load:0x1->NXM_NX_REG2[11]", "group:536871170"}, []string{"output:23"}},
 		{"chain, back from another host", inChain2 + "tun_id=0xc00521," + fromDB, []string{"set_field:0x2->reg7", "move:NXM_NX_REG7[0..7]->NXM_NX_CT_LABEL[8..15]", "output:22"}, nil},
-		{"chain, back to the host of its source", inChain2 + "tun_id=0xc00500," + "dl_src=0e:64:76:00:00:01,dl_dst=02:00:00:00:00:10," + fromDB, []string{"set_field:0x1->reg7", "NXM_NX_REG0[0..23] is now 0x1000", toWeb1}, []string{toTunnel}},
+		{"chain, back to the host of its source", inChain2 + "tun_id=0xc00501," + "dl_src=0e:64:76:00:00:01,dl_dst=02:00:00:00:00:10," + fromDB, []string{"NXM_NX_REG7[0..4] is now 0x1", "ct(commit,zone=8,exec(move:NXM_NX_REG7[0..7]->NXM_NX_CT_LABEL[0..7]))", "NXM_NX_REG0[0..23] is now 0x1000", toWeb1}, []string{toTunnel}},
 		{"chain that this host does not know", inChain2 + "tun_id=0xc00840," + toDB, nil, []string{"output", toCtl}},
 		{"an instance as itself", "in_port=23,dl_src=02:00:00:00:00:23," + toGW + "tcp,nw_src=10.0.0.23,nw_dst=10.0.1.20,nw_ttl=64,tcp_dst=5432", []string{"load:0x1->NXM_NX_REG2[10]", toTunnel}, []string{"OXM_OF_METADATA[0..23]", "output:21"}},
 		{"an instance that spoofs what no chain leads to it", fw1Out + "udp,nw_src=10.0.0.10,nw_dst=10.0.1.20,nw_ttl=64", []string{" 8. No match"}, []string{"output", toCtl}},
