@@ -22,6 +22,12 @@
 // refused, its messages are sent again one by one, so that only the bad ones are
 // lost, and each error finds the owner of its entry by its transaction id.
 //
+// # Asking
+//
+// Others may ask a switch what its flows have counted. Few questions are open at a
+// time; who asks more waits for a place. The reader keeps the parts of an answer
+// up to a bound, and nobody but the one who asked waits for it.
+//
 // # Comparing
 //
 // A comparison asks the switch for all that it has, and looks at entries by ID

@@ -21,6 +21,9 @@ type fakeSwitch struct {
 	// surprises are no problem: a group that was in a refused bundle is not there
 	// when the next message, which is on its way already, modifies it.
 	surprises bool
+	// packets is what each flow says to have counted; mute that it says nothing.
+	packets uint64
+	mute    bool
 
 	mu       sync.Mutex
 	flows    map[string]openflow.FlowMod // by table, priority and match
@@ -237,8 +240,19 @@ func (s *fakeSession) multipart(m openflow.Message) {
 	}
 	switch req.Type {
 	case openflow.MultipartFlow:
+		query, err := openflow.DecodeFlowQuery(req.Body)
+		if err != nil {
+			s.problem("%v", err)
+		}
+		if query.CookieMask != 0 && s.mute { // not a dump, but somebody asks
+			return
+		}
 		for _, f := range s.flows {
-			add(openflow.AppendFlowStat(nil, openflow.FlowStat{ID: f.ID, Match: f.Match, Instructions: f.Instructions}))
+			if query.Selects(f.ID) {
+				stat := openflow.FlowStat{ID: f.ID, Match: f.Match, Instructions: f.Instructions}
+				stat.Packets, stat.Bytes = s.packets, 100*s.packets
+				add(openflow.AppendFlowStat(nil, stat))
+			}
 		}
 	case openflow.MultipartGroupDesc, openflow.MultipartMeterConfig:
 		for id, o := range s.others {

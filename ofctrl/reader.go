@@ -77,6 +77,9 @@ func (s *session) onMultipart(m openflow.Message) error {
 	if part.IsFlowMonitor() {
 		return s.onMonitor(part)
 	}
+	if m.XID >= askXID {
+		return s.asked.onPart(m.XID, part)
+	}
 	done, err := s.onDump(m.XID, part)
 	if done && err == nil {
 		err = s.finishCompare()

@@ -74,6 +74,9 @@ func (s *session) onError(m openflow.Message) error {
 		return ErrNotMaster
 	}
 	e.Data = bytes.Clone(e.Data)
+	if s.asked.onRefusal(e) {
+		return nil
+	}
 	o, known, err := s.traceError(e)
 	if errors.Is(err, errCompareNow) {
 		return s.finishCompare()

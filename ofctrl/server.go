@@ -189,6 +189,21 @@ func (s *Server) PacketOut(dpid uint64, inPort uint32, actions []openflow.Action
 	return nil
 }
 
+// FlowStats asks a switch for flows and what they have counted. Flows that no packet has
+// matched are left out. It waits for the answer, and for its turn if others ask much of
+// the switch, until ctx ends. It fails at once for a switch that is away
+// (ErrNotConnected).
+func (s *Server) FlowStats(ctx context.Context, dpid uint64, q openflow.FlowQuery) ([]openflow.FlowStat, error) {
+	err := ErrNotConnected
+	if ss := s.session(dpid); ss != nil {
+		var stats []openflow.FlowStat
+		if stats, err = ss.ask(ctx, q); err == nil {
+			return stats, nil
+		}
+	}
+	return nil, fmt.Errorf("flows of table %d of switch %#x: %w", q.Table, dpid, err)
+}
+
 // Stats counts what was done to a switch; zero for one that has no plan.
 func (s *Server) Stats(dpid uint64) SwitchStats {
 	s.mu.RLock()

@@ -33,6 +33,7 @@ type session struct {
 	wake  chan struct{} // one slot: there may be something to write
 	inbox inbox
 	out   outbox
+	asked asked
 	acked ackTable
 
 	heard atomic.Int64 // when a message was last read, in ns since 1970
@@ -50,6 +51,7 @@ const (
 	maxXID   = 0xf0000000
 	echoXID  = 0xf0000001
 	probeXID = 0xf0000002
+	askXID   = 0xf1000000 // and the 2^24 that follow
 )
 
 // Bounds on packet-ins per second of a switch, and on a burst of them.
@@ -67,6 +69,7 @@ func newSession(ctx context.Context, srv *Server, p *plan, h *handshake) *sessio
 		wake:    make(chan struct{}, 1),
 	}
 	s.ctx, s.end = context.WithCancelCause(ctx)
+	s.asked = newAsked()
 	s.acked.seqs = make(map[*Feed]uint64)
 	s.subs = make(map[*Feed]*subscription)
 	s.xid = h.xid

@@ -29,12 +29,24 @@ func multipart(t Type, mt MultipartType, more bool, body []byte) []byte {
 func FlowStatsRequest() []byte { return FlowStatsRequestTable(tableAll) }
 
 // FlowStatsRequestTable asks for all flows of a table.
-func FlowStatsRequestTable(table uint8) []byte {
+func FlowStatsRequestTable(table uint8) []byte { return FlowQuery{Table: table}.Request() }
+
+// FlowQuery selects flows of a table: those whose cookies have Cookie's value in the bits
+// of CookieMask. Mask 0 selects all of them.
+type FlowQuery struct {
+	Table              uint8
+	Cookie, CookieMask uint64
+}
+
+// Request asks for the flows (OpenFlow 1.3.5, A.3.5.2).
+func (q FlowQuery) Request() []byte {
 	body := make([]byte, 32, 40)
-	body[0] = table
+	body[0] = q.Table
 	for i := 4; i < 12; i++ { // any port, any group
 		body[i] = 0xff
 	}
+	binary.BigEndian.PutUint64(body[16:], q.Cookie)
+	binary.BigEndian.PutUint64(body[24:], q.CookieMask)
 	return multipart(TypeMultipartRequest, MultipartFlow, false, append(body, emptyMatch[:]...))
 }
 

@@ -52,6 +52,20 @@ func (e *ErrorMsg) Message() []byte {
 	return message(TypeError, append(b, e.Data[:min(len(e.Data), 1024)]...)...)
 }
 
+// DecodeFlowQuery decodes the body of a MultipartFlow request, without its match, port and
+// group.
+func DecodeFlowQuery(body []byte) (FlowQuery, error) {
+	if len(body) < 32 {
+		return FlowQuery{}, tooShort("flow statistics request", len(body))
+	}
+	return FlowQuery{Table: body[0], Cookie: be.Uint64(body[16:]), CookieMask: be.Uint64(body[24:])}, nil
+}
+
+// Selects says whether the query is for the flow.
+func (q FlowQuery) Selects(id ID) bool {
+	return (q.Table == tableAll || q.Table == id.Table) && (q.Cookie^id.Cookie)&q.CookieMask == 0
+}
+
 // AppendFlowStat appends a flow to the body of a MultipartFlow reply. It uses
 // ID, counters, Duration, Match and Instructions of s.
 func AppendFlowStat(dst []byte, s FlowStat) []byte {

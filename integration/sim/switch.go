@@ -187,7 +187,15 @@ func (s *session) multipart(m openflow.Message) {
 	defer s.host.mu.Unlock()
 	switch {
 	case req.Type == openflow.MultipartFlow:
+		query, err := openflow.DecodeFlowQuery(req.Body)
+		if err != nil {
+			s.refuse(m.XID, errBadRequest)
+			return
+		}
 		for _, f := range s.tables.flows {
+			if !query.Selects(f.id) {
+				continue
+			}
 			room(64 + len(f.match) + len(f.instructions))
 			part = openflow.AppendFlowStat(part, openflow.FlowStat{ID: f.id, Match: f.match, Instructions: f.instructions})
 		}
