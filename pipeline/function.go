@@ -201,7 +201,7 @@ func (g functionGroupsOf) copies() openflow.Group {
 	for _, p := range g.open() {
 		a := actions(set(function(g.f.Allocated.ID)), set(instance(p.Number)))
 		if p.Host == g.self {
-			a = append(a, openflow.Resubmit{Table: TableDeliver})
+			a = append(a, openflow.Resubmit{Table: TableAccept})
 		} else {
 			a = append(a, set(tunDst(p.VTEP)), openflow.Resubmit{Table: TableSend})
 		}

@@ -26,6 +26,7 @@ const (
 	instanceBits = 5
 	instanceMask = 1<<instanceBits - 1
 	positionMask = 1<<24 - 1 - instanceMask
+	maxChain     = 1<<13 - 1
 )
 
 // VNI is the position's VNI, with the instance left open.
@@ -38,6 +39,16 @@ func (p Position) VNI() uint32 {
 		vni |= backwardBit
 	}
 	return vni
+}
+
+// positionOf is the position that a VNI stands for; its instance is left out. ok is false
+// for the VNI of a network.
+func positionOf(vni uint64) (p Position, ok bool) {
+	return Position{
+		Chain:    uint32(vni&^chainVNIs) >> chainShift & maxChain,
+		Backward: vni&backwardBit != 0,
+		Hop:      int(vni&hopMask) >> hopShift,
+	}, vni&chainVNIs == chainVNIs
 }
 
 // at matches packets at the position, whatever instance they are for.
