@@ -22,6 +22,8 @@ type function struct {
 	hosts map[*host]bool
 	// health is of the instances that are asked whether they work, by number.
 	health map[int]*health
+	// conditions are how its instances were when they were looked at last, by number.
+	conditions map[int]condition
 }
 
 // chain leads through functions.

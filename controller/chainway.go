@@ -21,6 +21,14 @@ type way struct {
 	odd  bool
 }
 
+// current is the chain's way as far as there is one, else the next one.
+func (ch *chain) current() *way {
+	if ch.way != nil {
+		return ch.way
+	}
+	return ch.next
+}
+
 // stage is how far a chain has come to its next way.
 type stage int
 

@@ -214,9 +214,8 @@ func (c *Controller) placed(f *function, from *host) []pipeline.Placed {
 			continue
 		}
 		h, spec := in.host, f.spec.Spec.Instances[i]
-		dead, _, _ := c.probedDead(f, a.Number)
 		list = append(list, pipeline.Placed{
-			Number: a.Number, Weight: spec.Weight, Drain: spec.Drain, Alive: !dead && c.instanceUp(in) && c.instanceUp(out),
+			Number: a.Number, Weight: spec.Weight, Drain: spec.Drain, Alive: c.instanceFault(f, a.Number) == "",
 			Host: h.key.Name, VTEP: h.vtep(), Link: c.watchPort(from, h), In: in.binding.OFPort, Out: out.binding.OFPort,
 		})
 	}

@@ -35,6 +35,9 @@ type Switches interface {
 	SetPlan(dpid uint64, name string, feeds []*ofctrl.Feed)
 	Forget(dpid uint64)
 	Acked(dpid uint64, f *ofctrl.Feed) (seq uint64, ok bool)
+	// FlowStats are the flows that have counted something; it waits for the switch until
+	// ctx ends.
+	FlowStats(ctx context.Context, dpid uint64, q openflow.FlowQuery) ([]openflow.FlowStat, error)
 	PacketOut(dpid uint64, inPort uint32, actions []openflow.Action, data []byte) error
 }
 
@@ -71,10 +74,11 @@ type Controller struct {
 	speakers *speakers
 	began    time.Time
 
-	events  eventLog
-	inbox   inbox
-	loaded  chan struct{} // closed when the intent is loaded and compiled
-	stopped chan struct{} // closed when the loop has ended
+	events    eventLog
+	countings countings
+	inbox     inbox
+	loaded    chan struct{} // closed when the intent is loaded and compiled
+	stopped   chan struct{} // closed when the loop has ended
 
 	mu sync.RWMutex // guards what follows
 	model
@@ -105,8 +109,9 @@ type Controller struct {
 func New(cfg Config) *Controller {
 	c := &Controller{
 		intent: cfg.Intent, log: cfg.Log, metrics: newMetrics(cfg.Metrics), target: cfg.OpenFlowTarget, now: cfg.Now,
-		speakers: newSpeakers(cfg.NewSpeaker, cfg.Log),
-		inbox:    newInbox(), loaded: make(chan struct{}), stopped: make(chan struct{}),
+		speakers:  newSpeakers(cfg.NewSpeaker, cfg.Log),
+		countings: countings{of: map[topology.Key]*counted{}},
+		inbox:     newInbox(), loaded: make(chan struct{}), stopped: make(chan struct{}),
 		model: newModel(), dirty: newDirty(), sweep: map[*follow]bool{}, lingering: map[*host]bool{},
 		probing: map[pair]*probe{}, proved: map[pair]time.Time{}, announcing: map[*floating]*announcement{}, changing: map[*chain]bool{}, strays: map[stray]time.Time{}, roundTrips: map[uint64]*health{}, behind: map[chan struct{}]int64{},
 	}
@@ -221,6 +226,11 @@ func (c *Controller) settleAll() {
 	for _, g := range c.model.gateways {
 		if c.dirty.phases[&g.object] {
 			c.lookAt(g)
+		}
+	}
+	for o := range c.dirty.phases {
+		if f := c.model.functions[o.key]; f != nil {
+			c.watchInstances(f)
 		}
 	}
 	for o := range c.dirty.phases {

@@ -54,6 +54,7 @@ func (c *Controller) Disconnected(dpid uint64, err error) {
 		c.event(topology.EventHostDown, h.key, h.key.Name, fmt.Sprintf("the OpenFlow session ended: %v", err))
 		c.dirty.phases[&h.object] = true
 		c.gatewaysSeen(h)
+		c.functionsSeen(h)
 		// The switch may have lost what it knew of its neighbours.
 		c.probeAgain(h)
 	})
@@ -84,6 +85,7 @@ func (c *Controller) acked(dpid uint64) {
 			c.unsettled(e)
 		}
 		c.gatewaysSeen(h)
+		c.functionsSeen(h)
 	}
 	for f := range h.follows {
 		if len(f.pending) > 0 {
@@ -250,6 +252,7 @@ func (c *Controller) HostSeen(ctx context.Context, info ovsdb.HostInfo) (ovsdb.A
 			h.ovsdbUp = true
 			c.metrics.hosts.WithLabelValues("ovsdb").Inc()
 			c.log.Info().Str("host", h.key.Name).Msg("OVSDB session")
+			c.functionsSeen(h)
 		}
 		c.dirty.phases[&h.object] = true
 	})
@@ -324,6 +327,7 @@ func (c *Controller) HostGone(name string, err error) {
 			c.event(topology.EventHostDown, h.key, name, fmt.Sprintf("the OVSDB session ended: %v", err))
 		}
 		h.links = nil
+		c.functionsSeen(h)
 		h.problem = "" // the next session says again what is wrong
 		c.dirty.phases[&h.object] = true
 	})

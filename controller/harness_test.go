@@ -1,9 +1,12 @@
 package controller
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +24,10 @@ type fakeSwitches struct {
 	plans   map[uint64][]*ofctrl.Feed
 	acked   map[uint64]map[*ofctrl.Feed]uint64
 	packets []sentPacket
+	// counted is what each flow of a switch says to have counted; a switch that is not in it is
+	// not connected, and one that has 0 never answers.
+	counted map[uint64]uint64
+	asked   atomic.Int64 // how many questions there were
 }
 
 type sentPacket struct {
@@ -47,6 +54,36 @@ func (s *fakeSwitches) Acked(dpid uint64, f *ofctrl.Feed) (uint64, bool) {
 func (s *fakeSwitches) PacketOut(dpid uint64, _ uint32, a []openflow.Action, data []byte) error {
 	s.packets = append(s.packets, sentPacket{dpid, a, data})
 	return nil
+}
+
+func (s *fakeSwitches) FlowStats(ctx context.Context, dpid uint64, q openflow.FlowQuery) ([]openflow.FlowStat, error) {
+	s.asked.Add(1)
+	n, ok := s.counted[dpid]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("switch %d: %w", dpid, ofctrl.ErrNotConnected)
+	case n == 0:
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	var stats []openflow.FlowStat
+	for _, f := range s.plans[dpid] {
+		for _, e := range f.Entries() {
+			if e.ID.Kind != openflow.EntryFlow || !q.Selects(e.ID) {
+				continue
+			}
+			m, err := openflow.NewReader(bytes.NewReader(e.Add)).Next()
+			if err != nil {
+				return nil, err
+			}
+			mod, err := openflow.DecodeFlowMod(m)
+			if err != nil {
+				return nil, err
+			}
+			stats = append(stats, openflow.FlowStat{ID: e.ID, Packets: n, Bytes: 100 * n, Match: mod.Match, Instructions: mod.Instructions})
+		}
+	}
+	return stats, nil
 }
 
 // world is a controller whose loop the test turns by hand.

@@ -15,22 +15,18 @@ func (c *Controller) judgeFunction(f *function) (topology.Phase, string) {
 	}
 	problem, phase := "", topology.PhasePending
 	for _, a := range f.spec.Allocated.Instances {
-		in, out := c.arms(f, a.Number)
-		p := c.instanceProblem(in, out)
-		dead, _, why := c.probedDead(f, a.Number)
-		switch {
-		case p == "" && dead:
-			p, phase = why, topology.PhaseFailed
-		case p == "" && c.instanceUp(in) && c.instanceUp(out) && c.alive(in.host):
+		ok, why := c.instanceHealth(f, a.Number)
+		if ok {
 			if who := f.unseen(); who != "" {
 				return topology.PhasePending, who
 			}
 			return topology.PhaseRealized, ""
-		case p == "":
-			p, phase = "the link of one of its ports is down, or its host is dead", topology.PhaseFailed
+		}
+		if c.instanceProblem(c.arms(f, a.Number)) == "" {
+			phase = topology.PhaseFailed
 		}
 		if problem == "" {
-			problem = fmt.Sprintf("no instance works; instance %s: %s", a.In, p)
+			problem = fmt.Sprintf("no instance works; instance %s: %s", a.In, why)
 		}
 	}
 	return phase, problem
@@ -65,14 +61,10 @@ func (c *Controller) judgeChain(ch *chain) (topology.Phase, string) {
 
 // fate is what happens to packets that no instance of a function can take.
 func fate(f *topology.ServiceFunction) string {
-	mode := f.Spec.FailMode
-	if mode == topology.FailReroute || mode == "" {
-		mode = f.Spec.LastResort
-	}
 	switch {
 	case f.Spec.Type == topology.FunctionTap:
 		return "nobody gets copies"
-	case mode == topology.FailOpen:
+	case f.SkippedWithout():
 		return "packets skip it"
 	}
 	return "packets are dropped"

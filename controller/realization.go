@@ -54,6 +54,10 @@ func (c *Controller) Status(key topology.Key) topology.Status {
 	case topology.KindExternalNetwork:
 		s.Warnings = c.hopWarnings(c.model.externals[key])
 		s.Peers = c.peerStatus(c.model.externals[key])
+	case topology.KindServiceFunction:
+		s.Instances = c.instanceStatus(c.model.functions[key])
+	case topology.KindChain:
+		s.Hops = c.hopStatus(c.model.chains[key])
 	}
 	return s
 }

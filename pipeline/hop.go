@@ -62,11 +62,7 @@ func (h hopBuilder) next() {
 
 // failed is what happens to packets that no instance can take.
 func (h hopBuilder) failed() {
-	mode := h.Function.Spec.FailMode
-	if mode == topology.FailReroute || mode == "" {
-		mode = h.Function.Spec.LastResort
-	}
-	if h.tap() || mode == topology.FailOpen {
+	if h.Function.SkippedWithout() {
 		// What was found out of the way here is not true of the next one.
 		fresh := set(RegFlags.UintMask(0, 1<<FlagBefore|1<<FlagAstray|1<<FlagChosen))
 		h.add(TableFailed, 100, match(h.here.at()), append(actions(fresh, set(instance(0))), h.proceed()...)...)

@@ -44,11 +44,13 @@ func (p Position) VNI() uint32 {
 // positionOf is the position that a VNI stands for; its instance is left out. ok is false
 // for the VNI of a network.
 func positionOf(vni uint64) (p Position, ok bool) {
-	return Position{
-		Chain:    uint32(vni&^chainVNIs) >> chainShift & maxChain,
+	p = Position{
+		Chain:    uint32(vni&^chainVNIs) >> chainShift,
+		Odd:      vni&oddBit != 0,
 		Backward: vni&backwardBit != 0,
-		Hop:      int(vni&hopMask) >> hopShift,
-	}, vni&chainVNIs == chainVNIs
+		Hop:      int(vni>>hopShift) & topology.MaxHops,
+	}
+	return p, vni>>24 == 0 && vni&chainVNIs == chainVNIs
 }
 
 // at matches packets at the position, whatever instance they are for.

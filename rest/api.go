@@ -24,6 +24,9 @@ type Intent interface {
 // Realization says how far objects have come; the controller is one.
 type Realization interface {
 	Status(key topology.Key) topology.Status
+	// StatusCounted is Status with what switches have counted, of the kinds that have
+	// counters. It asks them, and waits for a bounded time, or until ctx ends.
+	StatusCounted(ctx context.Context, key topology.Key) topology.Status
 	// WaitRealized returns when everything that was committed for the keys is
 	// realized, at once when one has failed, or with ctx's error. Keys of deleted
 	// objects are waited for until every switch has acknowledged the removal.

@@ -121,7 +121,7 @@ func getObject[B any](ctx context.Context, s *server, d kindDef[B], in *getInput
 			return nil, p
 		}
 	}
-	o := show(s, d, http.StatusOK, obj)
+	o := showAs(d, http.StatusOK, obj, s.cfg.Realization.StatusCounted(ctx, key))
 	if in.IfNoneMatch != "" && notModified(in.IfNoneMatch, o.ETag) {
 		return nil, (&Problem{Status: http.StatusNotModified}).withHeader("ETag", o.ETag)
 	}
@@ -150,11 +150,14 @@ func (s *server) lookup(key topology.Key) (topology.Object, *Problem) {
 }
 
 func show[B any](s *server, d kindDef[B], status int, obj topology.Object) *objectOutput[B] {
-	key := obj.Key()
-	view := d.view(obj, s.cfg.Realization.Status(key))
+	return showAs(d, status, obj, s.cfg.Realization.Status(obj.Key()))
+}
+
+func showAs[B any](d kindDef[B], status int, obj topology.Object, found topology.Status) *objectOutput[B] {
+	view := d.view(obj, found)
 	o := &objectOutput[B]{Status: status, ETag: etag(obj, view), Body: view}
 	if status == http.StatusCreated {
-		o.Location = path(d, key)
+		o.Location = path(d, obj.Key())
 	}
 	return o
 }

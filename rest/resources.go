@@ -80,11 +80,13 @@ var (
 	functions = define[*topology.ServiceFunction, topology.ServiceFunctionSpec](topology.KindServiceFunction,
 		"A network service that chains lead traffic through, such as a firewall or a load balancer: instances that share the load.",
 		func(f *topology.ServiceFunction, st topology.Status) topology.ServiceFunctionStatus {
-			return topology.ServiceFunctionStatus{Status: st, ServiceFunctionAllocation: f.Allocated}
+			st.Instances = topology.InstancesNow(f, st.Instances)
+			return topology.ServiceFunctionStatus{Status: st, ID: f.Allocated.ID}
 		})
 	chains = define[*topology.Chain, topology.ChainSpec](topology.KindChain,
 		"Leads what goes between two sides of a router through service functions, answers in reverse order.",
 		func(c *topology.Chain, st topology.Status) topology.ChainStatus {
-			return topology.ChainStatus{Status: st, ChainAllocation: c.Allocated}
+			st.Hops = topology.HopsNow(c.Allocated.Hops, st.Hops)
+			return topology.ChainStatus{Status: st, ID: c.Allocated.ID, Zone: c.Allocated.Zone, Priority: c.Allocated.Priority}
 		})
 )

@@ -20,6 +20,8 @@ const (
 	EventConflict     EventType = "conflict"      // two hosts claim one endpoint
 	EventHostRejected EventType = "host-rejected" // a host was refused
 	EventLaneMoved    EventType = "lane-moved"    // a gateway's lane went to another host
+	EventInstanceDown EventType = "instance-down" // an instance of a service function stopped working
+	EventInstanceUp   EventType = "instance-up"   // an instance of a service function works
 )
 
 // Event is one thing that happened, in words and as data.

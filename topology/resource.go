@@ -51,13 +51,17 @@ type (
 		Status
 		ServiceAllocation
 	}
+	// ServiceFunctionStatus has the instances as InstancesNow joins them.
 	ServiceFunctionStatus struct {
 		Status
-		ServiceFunctionAllocation
+		ID uint32 `json:"id"`
 	}
+	// ChainStatus has the hops as HopsNow joins them.
 	ChainStatus struct {
 		Status
-		ChainAllocation
+		ID       uint32 `json:"id"`
+		Zone     uint32 `json:"zone"`
+		Priority int    `json:"priority"`
 	}
 )
 

@@ -254,6 +254,14 @@ type Status struct {
 	// Peers says, of an ExternalNetwork only, how its BGP sessions are, in the order
 	// of the spec's.
 	Peers []PeerStatus `json:"peers,omitempty"`
+	// Instances says, of a ServiceFunction only, how its instances are, in the order of
+	// the spec's.
+	Instances []InstanceStatus `json:"instances,omitempty"`
+	// Hops says, of a Chain only, how its functions fare, in the order of the spec's.
+	Hops []HopStatus `json:"hops,omitempty"`
+	// Entered is, of a Chain only, what has begun its way through it. It is nil where
+	// switches were not asked, or none has answered.
+	Entered *Counters `json:"entered,omitempty"`
 }
 
 // LaneStatus says where a lane of a gateway is now.

@@ -2,6 +2,7 @@ package resttest
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/dovetail-sdn/dovetail/topology"
@@ -12,6 +13,7 @@ import (
 type World struct {
 	mu      sync.Mutex
 	status  map[topology.Key]topology.Status
+	counted map[topology.Key]func(*topology.Status)
 	changed chan struct{} // closed at the next change
 	cookies map[uint64][]topology.Key
 	events  []topology.Event
@@ -58,6 +60,31 @@ func (w *World) Status(key topology.Key) topology.Status {
 		return st
 	}
 	return topology.Status{Phase: topology.PhaseRealized, Since: Since}
+}
+
+// SetCounted has StatusCounted add what switches have counted to a status.
+func (w *World) SetCounted(key topology.Key, add func(*topology.Status)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.counted == nil {
+		w.counted = map[topology.Key]func(*topology.Status){}
+	}
+	w.counted[key] = add
+}
+
+// StatusCounted implements rest.Realization.
+func (w *World) StatusCounted(_ context.Context, key topology.Key) topology.Status {
+	st := w.Status(key)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if add := w.counted[key]; add != nil {
+		st.Hops = slices.Clone(st.Hops)
+		for i := range st.Hops {
+			st.Hops[i].Instances = slices.Clone(st.Hops[i].Instances)
+		}
+		add(&st)
+	}
+	return st
 }
 
 // WaitRealized implements rest.Realization.
