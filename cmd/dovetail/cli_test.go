@@ -70,6 +70,7 @@ func newServer() (*httptest.Server, error) {
 			{Address: netip.MustParseAddr("2001:db8::1"), Error: "connection refused"},
 		},
 	})
+	setChain(world)
 	world.SetCookie(0x8f21c3d400000001, web1)
 	for _, text := range []string{"nothing", "bound to port veth1", "realized\x1b[31m"} {
 		world.Emit(topology.EventBound, web1, "h1", text)
@@ -79,6 +80,23 @@ func newServer() (*httptest.Server, error) {
 		return nil, err
 	}
 	return httptest.NewServer(h), nil
+}
+
+// setChain has the chain of examples/chain.yaml work, and count.
+func setChain(world *resttest.World) {
+	fw := topology.InstanceStatus{In: "fw1-in", Out: "fw1-out", Number: 1, Host: "h2", Healthy: true, Since: resttest.Since}
+	world.Set(topology.Key{Kind: topology.KindServiceFunction, Tenant: "umbrella", Name: "fw"}, topology.Status{
+		Phase: topology.PhaseRealized, Instances: []topology.InstanceStatus{fw},
+	})
+	chain := topology.Key{Kind: topology.KindChain, Tenant: "umbrella", Name: "web-to-db"}
+	world.Set(chain, topology.Status{Phase: topology.PhaseRealized, Hops: []topology.HopStatus{{
+		HopAllocation: topology.HopAllocation{Function: "umbrella/fw"}, Type: topology.FunctionRouted, FailMode: "reroute, then closed",
+		Instances: []topology.HopInstance{{InstanceStatus: fw}},
+	}}})
+	world.SetCounted(chain, func(st *topology.Status) {
+		st.Entered = &topology.Counters{Forward: topology.Count{Packets: 1204}, Backward: topology.Count{Packets: 1180}}
+		st.Hops[0].Instances[0].Counters = st.Entered
+	})
 }
 
 // followed runs a command that does not end until it has written all of want.

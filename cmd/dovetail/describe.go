@@ -24,6 +24,7 @@ func newDescribeCmd(a *app) *cobra.Command {
 		Short: "Show one object in detail: what was asked for, how far it has come, on which hosts, and why not",
 		Example: "  dovetail describe endpoint acme/web1\n" +
 			"  dovetail describe network blue -t acme\n" +
+			"  dovetail describe chain web-to-db -t acme\n" +
 			"  dovetail describe host h1",
 		Args: arguments(2, "KIND", "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.describe(cmd.Context(), args, *tenant) },
@@ -73,6 +74,9 @@ func (a *app) describe(ctx context.Context, args []string, tenant string) error 
 	if o.Kind == topology.KindGateway { // they are told lane by lane
 		seen["ADDRESSES"], seen["ACTIVE"], seen["MAC"] = true, true, true
 	}
+	if o.Kind == topology.KindServiceFunction && len(o.Status.Instances) > 0 { // one by one
+		seen["INSTANCES"], seen["ENDPOINTS"] = true, true
+	}
 	for _, col := range columns(o.Kind, now) {
 		if !seen[col.title] {
 			line(caption(col.title), col.cell(o))
@@ -80,10 +84,22 @@ func (a *app) describe(ctx context.Context, args []string, tenant string) error 
 	}
 	group(w, "Lanes", o.Status.Lanes, laneLine)
 	group(w, "BGP peers", o.Status.Peers, func(p topology.PeerStatus) (string, string) { return peerLine(p, now) })
+	group(w, "Instances", o.Status.Instances, func(in topology.InstanceStatus) (string, string) {
+		name, host, state := instanceLine(in, now)
+		if in.Host != "" {
+			state = "on " + host + ", " + state
+		}
+		return name, strings.Join(append([]string{state}, nonEmpty(in.Reason)...), ": ")
+	})
 	group(w, "On hosts", o.Status.Hosts, partLine)
 	line("Hint", hint(o))
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	if o.Kind == topology.KindChain {
+		if err := printPath(a.out, o, now); err != nil {
+			return err
+		}
 	}
 	return a.printSpec(o)
 }

@@ -43,6 +43,9 @@ type object struct {
 		Router    string                `json:"router"`
 		Functions []string              `json:"functions"`
 		Protocol  string                `json:"protocol"`
+
+		Sources      []topology.Side `json:"sources"`
+		Destinations []topology.Side `json:"destinations"`
 	} `json:"spec"`
 	Status struct {
 		topology.Status

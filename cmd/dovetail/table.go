@@ -148,6 +148,7 @@ func columns(kind topology.Kind, now time.Time) []column {
 		return []column{colTenant, colName,
 			{title: "ROUTER", cell: func(o *object) string { return o.Spec.Router }},
 			{title: "FUNCTIONS", cell: func(o *object) string { return strings.Join(o.Spec.Functions, ",") }},
+			{title: "HEALTH", cell: healthText},
 			{title: "PRIORITY", cell: func(o *object) string { return number(o.Status.Priority) }},
 			{title: "PROTOCOL", wide: true, cell: func(o *object) string { return o.Spec.Protocol }},
 			{title: "PORTS", wide: true, cell: func(o *object) string {
