@@ -1,7 +1,10 @@
 package integration
 
 import (
+	"os/exec"
+	"regexp"
 	"testing"
+	"time"
 
 	"github.com/dovetail-sdn/dovetail/integration/lab"
 )
@@ -66,6 +69,13 @@ func TestChainThroughAFirewall(t *testing.T) {
 			mustConnect(t, app1, "10.0.2.11:22")
 			if a, b := s.counted(fw, "in"), s.counted(fw, "out"); a != in || b != out {
 				t.Errorf("other traffic passes the firewall: %d and %d packets more", a-in, b-out)
+			}
+
+			// Switches credit their flows with packets a moment later.
+			eventually(t, 10*time.Second, func() error { return s.counts("guarded") })
+			said, err := exec.Command(binary, "describe", "chain", "acme/guarded", "--server", s.api.base).CombinedOutput()
+			if line := regexp.MustCompile(`fw-in>fw-out +h2 +healthy .* forward [1-9]\S* +backward [1-9]`); err != nil || !line.Match(said) {
+				t.Errorf("describe: %v\n%s\nwant a line like %s", err, said, line)
 			}
 		})
 	}

@@ -110,6 +110,20 @@ func (s *chainSite) counted(f *lab.Function, name string) int64 {
 	return counters[name].Packets
 }
 
+// counts says what is wrong with the counters of a chain of one function, which packets
+// have passed both ways.
+func (s *chainSite) counts(chain string) error {
+	st := s.api.get(s.t, chainPath(chain)).Status
+	if len(st.Hops) != 1 || len(st.Hops[0].Instances) != 1 || st.Entered == nil || len(st.Warnings) > 0 {
+		return fmt.Errorf("status of chain %s: %+v", chain, st.Status)
+	}
+	in := st.Hops[0].Instances[0]
+	if c := in.Counters; !in.Healthy || c.Forward.Packets == 0 || c.Backward.Packets == 0 || st.Entered.Forward.Packets < c.Forward.Packets {
+		return fmt.Errorf("entered %+v, instance %+v with %+v", *st.Entered, in.InstanceStatus, *c)
+	}
+	return nil
+}
+
 // echo serves on a node, and is closed with the test.
 func (s *chainSite) echo(n *node, port uint16) *lab.Server {
 	s.t.Helper()

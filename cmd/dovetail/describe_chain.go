@@ -24,7 +24,7 @@ func printPath(out io.Writer, o *object, now time.Time) error {
 	fmt.Fprintln(w, "Path:")
 	line("from", sideText(o.Spec.Sources, "every endpoint of router "+o.Spec.Router))
 	if c := o.Status.Entered; c != nil {
-		line("  |", fmt.Sprintf("%s packets entered forward, %s backward", grouped(c.Forward.Packets), grouped(c.Backward.Packets)))
+		line("  |", fmt.Sprintf("packets entered: %s forward, %s backward", grouped(c.Forward.Packets), grouped(c.Backward.Packets)))
 	}
 	for i, hop := range o.Status.Hops {
 		line(strconv.Itoa(i+1), hopText(o, hop))
@@ -88,7 +88,7 @@ func hopInstanceCells(in topology.HopInstance, now time.Time) []string {
 		cells = append(cells, "forward "+grouped(c.Forward.Packets), "backward "+grouped(c.Backward.Packets))
 	}
 	if n := in.Connections; n != nil {
-		cells = append(cells, grouped(*n)+" connections")
+		cells = append(cells, "connections "+grouped(*n))
 	}
 	return append(cells, nonEmpty(in.Reason)...)
 }
@@ -114,9 +114,9 @@ func instanceLine(in topology.InstanceStatus, now time.Time) (name, host, state 
 func failedText(hop topology.HopStatus) string {
 	switch {
 	case hop.Dropped != nil && *hop.Dropped > 0:
-		return grouped(*hop.Dropped) + " packets dropped: no instance could take them"
+		return "packets dropped, since no instance could take them: " + grouped(*hop.Dropped)
 	case hop.Skipped != nil && *hop.Skipped > 0:
-		return grouped(*hop.Skipped) + " packets have skipped it: no instance could take them"
+		return "packets that skipped it, since no instance could take them: " + grouped(*hop.Skipped)
 	}
 	return ""
 }

@@ -39,13 +39,13 @@ func TestThePathOfAChainIsDrawn(t *testing.T) {
 	}
 	want := `Path:
   from  every endpoint of router core
-    |   1,234,567 packets entered forward, 0 backward
+    |   packets entered: 1,234,567 forward, 0 backward
   1     fw: routed; reroute, then closed; tag 12
-    |   fw1-in>fw1-out  h2  healthy for 90s                        forward 1,000  backward 999  7 connections
-    |   fw2             -   not healthy, takes no new connections  forward 0      backward 12   0 connections  Endpoint acme/fw2 is not bound to a host
-    |   3 packets dropped: no instance could take them
+    |   fw1-in>fw1-out  h2  healthy for 90s                        forward 1,000  backward 999  connections 7
+    |   fw2             -   not healthy, takes no new connections  forward 0      backward 12   connections 0  Endpoint acme/fw2 is not bound to a host
+    |   packets dropped, since no instance could take them: 3
   2     shared/ids: transparent; open; no instances
-    |   1,234 packets have skipped it: no instance could take them
+    |   packets that skipped it, since no instance could take them: 1,234
   3     tap: tap
     |   t 1  h1  healthy
   to    network db or 192.0.2.0/24 or outside or endpoints with app=shop,tier=db, tcp 80,8000-8100
