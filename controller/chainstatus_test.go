@@ -38,7 +38,7 @@ func aChain(functions ...string) *topology.Chain {
 		Allocated: topology.ChainAllocation{ID: 5, Zone: 9, Priority: 100},
 	}
 	for i, f := range functions {
-		ch.Allocated.Hops = append(ch.Allocated.Hops, topology.HopAllocation{Function: "acme/" + f, VLAN: 10 + i})
+		ch.Allocated.Hops = append(ch.Allocated.Hops, topology.HopAllocation{Function: "acme/" + f, Slot: i + 1, VLAN: 10 + i})
 	}
 	return ch
 }
@@ -168,9 +168,16 @@ func TestInstancesSayHowTheyAre(t *testing.T) {
 	}
 	said("instance-up fw h3: instance svc-3 works")
 
-	// Where nobody has tunnels to it any more, its sessions must do.
-	w.HostGone("h1", errors.New("gone"))
+	// What a host said that is gone counts no more; where nobody says anything, the sessions
+	// of the instance's host must do.
+	w.seesAll("h1", true, "h3")
 	w.HostGone("h2", errors.New("gone"))
+	w.turn()
+	said("instance-down fw h3: instance svc-3 does not work any more: host h3 is dead")
+	w.HostGone("h1", errors.New("gone"))
+	w.turn()
+	said("instance-up fw h3: instance svc-3 works")
+	w.ackAll()
 	w.Disconnected(3, errors.New("gone"))
 	w.turn()
 	said("instance-down fw h3: instance svc-3 does not work any more: host h3 is dead")
@@ -193,6 +200,8 @@ func TestANewTunnelTellsOfNoDeadInstance(t *testing.T) {
 	w := chainWorld(t, aChain("fw"), aFirewall())
 	w.instanceEvents()
 	w.remove(chainKey)
+	w.pass(drainTime + time.Second)
+	close(w.loaded) // links of before a start would be taken to work
 	w.put(aChain("fw"))
 	for _, h := range []string{"h1", "h2", "h3"} {
 		w.seesAll(h, false)
@@ -222,9 +231,9 @@ func TestHopsSayHowTheyFare(t *testing.T) {
 		t.Fatalf("%d hops", len(hops))
 	}
 	for i, want := range []topology.HopStatus{
-		{HopAllocation: topology.HopAllocation{Function: "acme/fw", VLAN: 10}, Type: topology.FunctionRouted, FailMode: "reroute, then closed"},
-		{HopAllocation: topology.HopAllocation{Function: "acme/ids", VLAN: 11}, Type: topology.FunctionTransparent, FailMode: "open", Tagged: true},
-		{HopAllocation: topology.HopAllocation{Function: "acme/tap", VLAN: 12}, Type: topology.FunctionTap},
+		{HopAllocation: topology.HopAllocation{Function: "acme/fw", Slot: 1, VLAN: 10}, Type: topology.FunctionRouted, FailMode: "reroute, then closed"},
+		{HopAllocation: topology.HopAllocation{Function: "acme/ids", Slot: 2, VLAN: 11}, Type: topology.FunctionTransparent, FailMode: "open", Tagged: true},
+		{HopAllocation: topology.HopAllocation{Function: "acme/tap", Slot: 3, VLAN: 12}, Type: topology.FunctionTap},
 	} {
 		got := hops[i]
 		got.Instances = nil
@@ -234,7 +243,11 @@ func TestHopsSayHowTheyFare(t *testing.T) {
 	}
 
 	w.sw.counted = map[uint64]uint64{1: 1, 2: 1, 3: 1}
-	hops = w.StatusCounted(t.Context(), chainKey).Hops
+	st := w.StatusCounted(t.Context(), chainKey)
+	if c := st.Entered; c.Forward.Packets != 3 || c.Backward.Packets != 3 { // at the first hop, and at the last one
+		t.Errorf("entered: %+v", c)
+	}
+	hops = st.Hops
 	if h := hops[0]; h.Dropped == nil || h.Skipped != nil || *h.Dropped != 2*3 { // both directions, on three hosts
 		t.Errorf("closed: %+v", h)
 	}

@@ -60,6 +60,8 @@ func (s *fakeSwitches) FlowStats(ctx context.Context, dpid uint64, q openflow.Fl
 	s.asked.Add(1)
 	n, ok := s.counted[dpid]
 	switch {
+	case q.CookieMask != 0xffffffff<<32:
+		return nil, fmt.Errorf("flows of more than one source are asked for: %+v", q)
 	case !ok:
 		return nil, fmt.Errorf("switch %d: %w", dpid, ofctrl.ErrNotConnected)
 	case n == 0:

@@ -61,7 +61,7 @@ func countText(c ChainCount) string {
 func TestFlowsOfAChainSayWhatTheyCount(t *testing.T) {
 	lb := *fw
 	lb.Spec.Type = topology.FunctionRewriting
-	hops := func(f *topology.ServiceFunction) []Hop { return []Hop{{Function: f, Alone: true}} }
+	hops := func(f *topology.ServiceFunction) []Hop { return []Hop{{Function: f, Slot: 1, Alone: true}} }
 	inside := Side{Prefixes: guarded.Sources.Prefixes[:1]}
 	for _, tc := range []struct {
 		name string
@@ -94,7 +94,7 @@ func TestFlowsOfAChainSayWhatTheyCount(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			flows := Steer(tc.c)
+			flows := append(Steer(tc.c), Transit(tc.c)...)
 			for k := range tc.c.Hops {
 				flows = append(flows, Accept(tc.c, k+1, []int{1})...)
 			}
@@ -124,8 +124,19 @@ func TestFlowsOfAChainSayWhatTheyCount(t *testing.T) {
 	}
 }
 
+// Copies on the same host pass the table that counts them, too.
+func TestCopiesAreCountedWhereverTheTapIs(t *testing.T) {
+	for self, want := range map[string]uint8{tapPlaced[0].Host: TableAccept, "h9": TableSend} {
+		groups := FunctionGroups(tap, tapPlaced, self)
+		a := groups[len(groups)-1].Buckets[0].Actions
+		if last := a[len(a)-1]; last != (openflow.Resubmit{Table: want}) {
+			t.Errorf("from %s copies go by %v, want table %d", self, last, want)
+		}
+	}
+}
+
 func TestPositionsAreReadAsWritten(t *testing.T) {
-	for _, p := range []Position{{Chain: 1, Hop: 1}, {Chain: 8190, Backward: true, Hop: 7}, {Chain: 4096}} {
+	for _, p := range []Position{{Chain: 1, Hop: 1}, {Chain: 4094, Odd: true, Backward: true, Hop: 7}, {Chain: 2048}} {
 		for _, instance := range []uint64{0, 31} {
 			if got, ok := positionOf(uint64(p.VNI()) | instance); !ok || got != p {
 				t.Errorf("%+v is read as %+v, %v", p, got, ok)

@@ -38,7 +38,7 @@ func TestCountersAreReadWithOneChain(t *testing.T) {
 	read := a.must(200, "GET", path, "")
 	for _, want := range []string{
 		`"entered":` + counters,
-		`"hops":[{"function":"acme/fw","vlan":1,"type":"routed","failMode":"reroute, then closed","instances":[{"in":"web1","number":1,"host":"h2","healthy":true,"counters":` + counters + `}],"dropped":0}]`,
+		`"hops":[{"function":"acme/fw","slot":1,"vlan":1,"type":"routed","failMode":"reroute, then closed","instances":[{"in":"web1","number":1,"host":"h2","healthy":true,"counters":` + counters + `}],"dropped":0}]`,
 	} {
 		if !strings.Contains(read.body, want) {
 			t.Errorf("no %s in %s", want, read.body)

@@ -87,6 +87,6 @@ var (
 		"Leads what goes between two sides of a router through service functions, answers in reverse order.",
 		func(c *topology.Chain, st topology.Status) topology.ChainStatus {
 			st.Hops = topology.HopsNow(c.Allocated.Hops, st.Hops)
-			return topology.ChainStatus{Status: st, ID: c.Allocated.ID, Zone: c.Allocated.Zone, Priority: c.Allocated.Priority}
+			return topology.ChainStatus{Status: st, ID: c.Allocated.ID, Zone: c.Allocated.Zone, Generation: c.Allocated.Generation, Priority: c.Allocated.Priority}
 		})
 )

@@ -370,7 +370,7 @@ func TestChains(t *testing.T) {
 	a.shop()
 	a.must(200, "POST", "/v1/apply", chainManifest)
 	for path, want := range map[string][]string{
-		"/v1/tenants/acme/service-functions/fw": {`"instances":[{"in":"web1","weight":3}]`, `"probe":{"protocol":"tcp","port":80}`, `"instances":[{"in":"web1","number":1}]`},
+		"/v1/tenants/acme/service-functions/fw": {`"instances":[{"in":"web1","weight":3}]`, `"probe":{"protocol":"tcp","port":80}`, `"instances":[{"in":"web1","number":1,"healthy":false}]`},
 		"/v1/tenants/acme/chains/c":             {`"ports":["80","8000-8100"]`, `"sources":[{"labels":{"app":"web"}},{"cidr":"192.0.2.0/24"}]`, `"priority":5000`, `"hops":[{"function":"acme/fw","slot":1,"vlan":1}]`},
 	} {
 		ans := a.must(200, "GET", path, "")

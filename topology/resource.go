@@ -59,9 +59,10 @@ type (
 	// ChainStatus has the hops as HopsNow joins them.
 	ChainStatus struct {
 		Status
-		ID       uint32 `json:"id"`
-		Zone     uint32 `json:"zone"`
-		Priority int    `json:"priority"`
+		ID         uint32 `json:"id"`
+		Zone       uint32 `json:"zone"`
+		Generation uint32 `json:"generation"`
+		Priority   int    `json:"priority"`
 	}
 )
 
