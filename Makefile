@@ -41,7 +41,7 @@ demo: build ## show the main job on three hosts; needs root
 	@./hack/deps.sh run
 	@./hack/demo.sh
 
-bench: build ## run the benchmarks (25 minutes, alone on the machine; needs root); the figures are also written to bin/bench.json
+bench: build ## run the benchmarks (35 minutes, alone on the machine; needs root); the figures are also written to bin/bench.json
 	@./hack/deps.sh bench
 	$(GO) build -o bin/bench ./integration/bench
 	bin/bench -o bin/bench.json all

@@ -161,16 +161,26 @@ type plain struct{ w *world }
 // bridge gives a workload a second interface, on its host's plain bridge, like
 // its first one.
 func (p *plain) bridge(wl *lab.Workload, addr string) error {
+	if err := p.port(wl, "eth1"); err != nil {
+		return err
+	}
+	if out, err := wl.Command("ip", "addr", "add", addr+"/24", "dev", "eth1").CombinedOutput(); err != nil {
+		return fmt.Errorf("address %s: %w: %s", addr, err, out)
+	}
+	return nil
+}
+
+// port gives a workload an interface on its host's plain bridge, without an address.
+func (p *plain) port(wl *lab.Workload, inside string) error {
 	h, port := wl.Host(), "x"+wl.Port()
 	if _, err := h.Vsctl("--may-exist", "add-br", plainBridge, "--", "set", "bridge", plainBridge, "datapath_type=netdev", "fail_mode=secure"); err != nil {
 		return err
 	}
 	for _, c := range []*exec.Cmd{
-		exec.Command("ip", "link", "add", port, "netns", h.Namespace(), "mtu", "1450", "type", "veth", "peer", "name", "eth1", "netns", wl.Namespace()),
+		exec.Command("ip", "link", "add", port, "netns", h.Namespace(), "mtu", "1450", "type", "veth", "peer", "name", inside, "netns", wl.Namespace()),
 		h.Command("ip", "link", "set", port, "up"),
-		wl.Command("ip", "link", "set", "eth1", "mtu", "1450", "up"),
-		wl.Command("ip", "addr", "add", addr+"/24", "dev", "eth1"),
-		wl.Command("ethtool", "-K", "eth1", "tx", "off"),
+		wl.Command("ip", "link", "set", inside, "mtu", "1450", "up"),
+		wl.Command("ethtool", "-K", inside, "tx", "off"),
 	} {
 		if out, err := c.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", strings.Join(c.Args, " "), err, out)
@@ -187,12 +197,8 @@ func (p *plain) wire(a, b *lab.Workload) error {
 	}
 	for _, side := range []struct{ here, there *lab.Workload }{{a, b}, {b, a}} {
 		h := side.here.Host()
-		if _, err := h.Vsctl("--may-exist", "add-port", plainBridge, plainTunnel, "--", "set", "interface", plainTunnel, "type=vxlan",
-			"options:key="+plainVNI, "options:remote_ip="+side.there.Host().VTEP().String(), "options:local_ip="+h.VTEP().String()); err != nil {
-			return err
-		}
-		port, err1 := h.Vsctl("get", "interface", "x"+side.here.Port(), "ofport")
-		tunnel, err2 := h.Vsctl("get", "interface", plainTunnel, "ofport")
+		tunnel, err1 := p.tunnel(h, side.there.Host(), plainTunnel, plainVNI)
+		port, err2 := p.number(side.here)
 		if err := errors.Join(err1, err2); err != nil {
 			return err
 		}
@@ -201,6 +207,20 @@ func (p *plain) wire(a, b *lab.Workload) error {
 		}
 	}
 	return nil
+}
+
+// tunnel is the port of a tunnel from a host to another one, which is made if there is none.
+func (p *plain) tunnel(h, to *lab.Host, name, vni string) (string, error) {
+	if _, err := h.Vsctl("--may-exist", "add-port", plainBridge, name, "--", "set", "interface", name, "type=vxlan",
+		"options:key="+vni, "options:remote_ip="+to.VTEP().String(), "options:local_ip="+h.VTEP().String()); err != nil {
+		return "", err
+	}
+	return h.Vsctl("get", "interface", name, "ofport")
+}
+
+// number is a workload's port of its host's plain bridge.
+func (p *plain) number(wl *lab.Workload) (string, error) {
+	return wl.Host().Vsctl("get", "interface", "x"+wl.Port(), "ofport")
 }
 
 func replaceFlows(h *lab.Host, flows ...string) error {

@@ -37,13 +37,11 @@ func (s settings) gateway(ctx context.Context, r *report) error {
 	if err := p.connect(nat, floating); err != nil {
 		return err
 	}
-	for i := range connectPorts {
-		srv, err := lab.Serve(e.server, "tcp", netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(connectFirst+i)))
-		if err != nil {
-			return err
-		}
-		defer func() { _ = srv.Close() }()
+	stop, err := serveConnections(e.server)
+	if err != nil {
+		return err
 	}
+	defer stop()
 	for _, w := range []struct {
 		name   string
 		from   *lab.Workload
@@ -62,16 +60,41 @@ func (s settings) gateway(ctx context.Context, r *report) error {
 // bridge's as well, remembers what was there before waits for a second.
 const connectFirst, connectPorts = 8080, 16
 
+// serveConnections has a machine take connections at all of these ports.
+func serveConnections(at lab.Machine) (stop func(), err error) {
+	var servers []*lab.Server
+	stop = func() {
+		for _, srv := range servers {
+			_ = srv.Close()
+		}
+	}
+	for i := range connectPorts {
+		srv, err := lab.Serve(at, "tcp", netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(connectFirst+i)))
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		servers = append(servers, srv)
+	}
+	return stop, nil
+}
+
 // connections are opened and reset at once, by four at a time.
 var connections = load{name: "connections", unit: "connections/s", measure: func(ctx context.Context, client, _ lab.Machine, addr netip.Addr) (float64, error) {
-	const atOnce, each = 4, 2500
-	var all errgroup.Group
+	const each = 2500
 	began := time.Now()
-	for range atOnce {
+	err := connectFrom(ctx, []lab.Machine{client, client, client, client}, addr, each)
+	return 4 * each / time.Since(began).Seconds(), err
+}}
+
+// connectFrom opens and resets connections, each of the clients so many one after the other.
+func connectFrom(ctx context.Context, clients []lab.Machine, to netip.Addr, each int) error {
+	var all errgroup.Group
+	for _, client := range clients {
 		all.Go(func() error {
 			return lab.Inside(client.Namespace(), func() error {
 				for range each {
-					if err := errors.Join(ctx.Err(), connectOnce(addr)); err != nil {
+					if err := errors.Join(ctx.Err(), connectOnce(to)); err != nil {
 						return err
 					}
 				}
@@ -79,9 +102,8 @@ var connections = load{name: "connections", unit: "connections/s", measure: func
 			})
 		})
 	}
-	err := all.Wait()
-	return atOnce * each / time.Since(began).Seconds(), err
-}}
+	return all.Wait()
+}
 
 func connectOnce(to netip.Addr) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

@@ -35,9 +35,23 @@ func main() {
 	repeats := flag.Int("repeats", 6, "repeats of each throughput")
 	simulated := flag.Int("fleet", 1000, "simulated hosts, a multiple of 50")
 	program := flag.String("dovetail", "bin/dovetail", "the program to measure")
+	flag.Usage = usage
 	flag.Parse()
 	s := settings{hosts: *hosts, samples: *samples, sizes: numbers(*sizes), bulk: numbers(*bulk), repeats: *repeats, simulated: *simulated, program: *program, ovnLimit: *ovnLimit}
-	all := []measurement{
+	if err := runAll(s.measurements(), flag.Args(), *out); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// isPartOf says whether the measurement is asked for by a name: "chain" is all of "chain.…".
+func (m measurement) isPartOf(name string) bool {
+	return name == "all" || name == m.name || strings.HasPrefix(m.name, name+".")
+}
+
+// measurements are all parts, in the order in which they run.
+func (s settings) measurements() []measurement {
+	return []measurement{
 		{"flows", "100,000 flows into one switch, against ovs-ofctl", s.flows},
 		{"ready", "an endpoint is created, until another host's ping is answered", s.ready},
 		{"ovn-ready", "the same with OVN", s.ovnReady},
@@ -48,14 +62,23 @@ func main() {
 		{"dataplane", "TCP and small packets, against a plain bridge", s.dataplane},
 		{"megaflows", "flows of the datapath for 50 × 50 workloads with many TCP ports", s.megaflows},
 		{"gateway", "TCP and connections to the outside, against flows written by hand", s.gateway},
+		{"chain.throughput", "TCP and pings through 1, 2 and 4 functions, against flows written by hand", s.chainThroughput},
+		{"chain.change", "one chain of 10, 100 and 1,000 gets a function, and loses it, on 100 simulated hosts", s.chainChange},
+		{"chain.evenness", "10,000 connections over instances of weights 1, 1 and 2", s.chainEvenness},
 		{"failover", "a gateway's host dies or is cut off, and comes back, without a controller", s.failover},
 		{"incremental", "one more endpoint in domains of 10, 1,000 and 100,000: fragments and bytes", s.incremental},
 		{"scale", "1,000 simulated hosts: all at once, single changes, a restart of the controller", s.scale},
 	}
-	if err := runAll(all, flag.Args(), *out); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+}
+
+func usage() {
+	out := flag.CommandLine.Output()
+	fmt.Fprint(out, "usage: bench [flags] PART…\n\nA part is all, one of these, or what the names of several begin with, as chain:\n")
+	for _, m := range (settings{}).measurements() {
+		fmt.Fprintf(out, "  %-17s %s\n", m.name, m.what)
 	}
+	fmt.Fprint(out, "\nFlags:\n")
+	flag.PrintDefaults()
 }
 
 func runAll(all []measurement, want []string, out string) error {
@@ -78,7 +101,7 @@ func runAll(all []measurement, want []string, out string) error {
 		r.json = json.NewEncoder(f)
 	}
 	for _, m := range all {
-		if slices.Contains(want, m.name) || slices.Contains(want, "all") {
+		if slices.ContainsFunc(want, m.isPartOf) {
 			fmt.Printf("\n%s: %s\n", m.name, m.what)
 			if err := m.run(ctx, r); err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)

@@ -108,16 +108,21 @@ func writeEndpoint(m *strings.Builder, tenant string, number int, network string
 
 // attach makes a workload with a namespace for an endpoint.
 func (w *world) attach(ctx context.Context, name, host string) (*lab.Workload, *client.Endpoint, error) {
+	return w.attachTo(ctx, "blue", name, host)
+}
+
+// attachTo is attach, in another network, with default routes if there are gateways.
+func (w *world) attachTo(ctx context.Context, network, name, host string, gateways ...netip.Addr) (*lab.Workload, *client.Endpoint, error) {
 	eps := w.api.Endpoints("bench")
 	var spec client.Endpoint
-	spec.Spec.Network = "blue"
+	spec.Spec.Network = network
 	e, err := eps.Put(ctx, name, nil, spec.Spec, client.WriteOptions{})
 	if err != nil {
 		return nil, nil, err
 	}
 	wl, err := w.lab.Attach(w.lab.Host(host), lab.AttachConfig{
 		InterfaceID: e.Status.InterfaceID, MAC: e.Status.MAC.String(), MTU: 1450,
-		Addresses: []netip.Prefix{netip.PrefixFrom(e.Status.Addresses[0], 16)},
+		Addresses: []netip.Prefix{netip.PrefixFrom(e.Status.Addresses[0], 16)}, Gateways: gateways,
 	})
 	if err != nil {
 		return nil, nil, err
